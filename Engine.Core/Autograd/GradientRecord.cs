@@ -1,0 +1,36 @@
+namespace Edifice.Engine.Autograd;
+
+/// <summary>What the tape knows of one tensor: the node that made it, or, for a leaf, its accumulated gradient. Views
+/// made by <c>Detach</c> have none; saved copies of a tensor share it.</summary>
+internal sealed class GradientRecord
+{
+    /// <summary>The node whose output this is; null for a leaf.</summary>
+    public Node? Node;
+
+    /// <summary>Which output of <see cref="Node"/>.</summary>
+    public int Output;
+
+    /// <summary>The accumulated gradient of a leaf, or of an inner tensor that retains it.</summary>
+    public Tensor? Gradient;
+
+    /// <summary>Keep the gradient of an inner tensor.</summary>
+    public bool RetainsGradient;
+
+    /// <summary>Called with the complete cotangent; a non-null result replaces it.</summary>
+    public List<Func<Tensor, Tensor?>>? Hooks;
+
+    /// <summary>Shape and dtype of the tensor, which every cotangent must have.</summary>
+    public required Layout Layout;
+
+    /// <summary>The tensor's dtype.</summary>
+    public required DType DType;
+
+    /// <summary>The tensor's device.</summary>
+    public required Device Device;
+
+    // State of the running backward pass.
+    internal Tensor? Pending;
+    internal bool PendingIsOwned;
+
+    public bool IsLeaf => Node is null;
+}
