@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Edifice.Engine.Cpu.Threads;
 
 /// <summary>A piece of work cut into tiles that do not depend on one another.</summary>
