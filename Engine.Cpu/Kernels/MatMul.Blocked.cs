@@ -29,6 +29,9 @@ internal static unsafe class BlockedMatMul<V, T>
     // From this many panels on, reading a packed strip of A repays packing it.
     private const int PackFromPanels = 4;
 
+    // Elements of a buffer that is cheaper on the stack than rented.
+    private const int OnStack = 2048;
+
     private static int MaxRows => MatMulTile<V, T>.MaxRows;
 
     private static int PanelWidth => MatMulTile<V, T>.MaxColumns;
@@ -100,8 +103,8 @@ internal static unsafe class BlockedMatMul<V, T>
     private static void Buffer(MatMulProblem<T>* p, int first, int end)
     {
         var blockK = Math.Min(BlockK, p->K);
-        using var scratch = Scratch.Take<T>(blockK * PanelWidth + MatMulPack<V, T>.Slack);
-        var buffer = (T*)scratch.Pointer;
+        using var scratch = new Scratch<T>(blockK * PanelWidth + MatMulPack<V, T>.Slack);
+        var buffer = scratch.Pointer;
         for (var column = first; column < end; column += PanelWidth)
         {
             var width = PanelWidthAt(column, end);
@@ -136,8 +139,8 @@ internal static unsafe class BlockedMatMul<V, T>
         var blocks = (panels + most - 1) / most;
         var blockPanels = (panels + blocks - 1) / blocks;
         var panel = (long)blockK * PanelWidth;
-        using var scratch = Scratch.Take<T>(blockPanels * panel + MatMulPack<V, T>.Slack);
-        var body = new BlockTiles { Problem = p, Packed = (T*)scratch.Pointer, Panel = panel };
+        using var scratch = new Scratch<T>(blockPanels * panel + MatMulPack<V, T>.Slack);
+        var body = new BlockTiles { Problem = p, Packed = scratch.Pointer, Panel = panel };
         for (var column = 0; column < p->N; column += blockPanels * PanelWidth)
         {
             body.Column = column;
@@ -224,14 +227,25 @@ internal static unsafe class BlockedMatMul<V, T>
 
         public readonly void Run(long tile)
         {
-            var p = Problem;
             var stripGroup = tile / _panelGroups;
             var panelGroup = tile % _panelGroups;
             var firstPanel = (int)(_panels * panelGroup / _panelGroups);
             var endPanel = (int)(_panels * (panelGroup + 1) / _panelGroups);
+            if (endPanel - firstPanel < PackFromPanels)
+            {
+                Run(stripGroup, firstPanel, endPanel, null);
+                return;
+            }
+
+            using var scratch = new Scratch<T>(K * MaxRows + MatMulPack<V, T>.Slack);
+            Run(stripGroup, firstPanel, endPanel, scratch.Pointer);
+        }
+
+        /// <summary>A group of strips by some panels, the strips packed if there is a <paramref name="buffer"/>.</summary>
+        private readonly void Run(long stripGroup, int firstPanel, int endPanel, T* buffer)
+        {
+            var p = Problem;
             var end = Column + Columns;
-            var pack = endPanel - firstPanel >= PackFromPanels;
-            using var scratch = Scratch.Take<T>(pack ? K * MaxRows + MatMulPack<V, T>.Slack : 1);
             for (var strip = _strips * stripGroup / _stripGroups; strip < _strips * (stripGroup + 1) / _stripGroups; strip++)
             {
                 // Strips of equal height (to one row): a short last strip would run at a fraction of the speed.
@@ -239,10 +253,10 @@ internal static unsafe class BlockedMatMul<V, T>
                 var rows = (int)(p->M * (strip + 1) / _strips) - row;
                 var a = p->A + row * p->ARow + K0 * p->AStep;
                 nint aRow = p->ARow, aStep = p->AStep;
-                if (pack)
+                if (buffer != null)
                 {
-                    MatMulPack<V, T>.Run(a, aStep, aRow, K, rows, (T*)scratch.Pointer, rows);
-                    a = (T*)scratch.Pointer;
+                    MatMulPack<V, T>.Run(a, aStep, aRow, K, rows, buffer, rows);
+                    a = buffer;
                     aRow = 1;
                     aStep = rows;
                 }
@@ -262,6 +276,7 @@ internal static unsafe class BlockedMatMul<V, T>
 
     /// <summary>A tile with B in place. Reading whole registers at the right edge would leave the matrix, so a narrow panel
     /// goes through a buffer.</summary>
+    [SkipLocalsInit]
     private static void Tile(MatMulProblem<T>* p, int row, int rows, int column, int width, T* a, nint aRow, nint aStep,
         int k0, int k)
     {
@@ -272,9 +287,23 @@ internal static unsafe class BlockedMatMul<V, T>
             return;
         }
 
-        using var scratch = Scratch.Take<T>(k * Pitch(width) + MatMulPack<V, T>.Slack);
-        MatMulPack<V, T>.Run(b, p->BStep, 1, k, width, (T*)scratch.Pointer, Pitch(width));
-        Tile(p, row, rows, column, width, a, aRow, aStep, (T*)scratch.Pointer, Pitch(width), k0, k);
+        var size = k * Pitch(width) + MatMulPack<V, T>.Slack;
+        if (size <= OnStack)
+        {
+            var buffer = stackalloc T[OnStack];
+            Tile(p, row, rows, column, width, a, aRow, aStep, b, k0, k, buffer);
+            return;
+        }
+
+        using var scratch = new Scratch<T>(size);
+        Tile(p, row, rows, column, width, a, aRow, aStep, b, k0, k, scratch.Pointer);
+    }
+
+    private static void Tile(MatMulProblem<T>* p, int row, int rows, int column, int width, T* a, nint aRow, nint aStep,
+        T* b, int k0, int k, T* buffer)
+    {
+        MatMulPack<V, T>.Run(b, p->BStep, 1, k, width, buffer, Pitch(width));
+        Tile(p, row, rows, column, width, a, aRow, aStep, buffer, Pitch(width), k0, k);
     }
 
     [SkipLocalsInit]

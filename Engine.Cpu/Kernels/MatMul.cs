@@ -1,7 +1,5 @@
 using Edifice.Engine.Backends;
 using Edifice.Engine.Cpu.Kernels;
-using Edifice.Engine.Cpu.Simd;
-using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu;
 
