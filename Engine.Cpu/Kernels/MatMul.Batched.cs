@@ -44,7 +44,8 @@ internal static unsafe class BatchedMatMul
             // One column: as a row it fills the registers. The bits stay, the order of two factors being all that changes.
             var column = problem.N == 1 && (problem.M == 1 || problem.CRow == 1)
                 && (problem.PreActivation == null || problem.M == 1 || problem.PreActivationRow == 1);
-            batch.Problem = column ? problem.Transposed() : problem;
+            batch.Problem = problem;
+            if (column) batch.Transpose();
 
             if (Isa.Has512 && batch.Problem.N > Lanes256<T>.Count) Run<Lanes512<T>, T>(ref batch);
             else if (Isa.Has256) Run<Lanes256<T>, T>(ref batch);
@@ -164,6 +165,13 @@ internal unsafe struct MatMulBatch<T> where T : unmanaged
                 _stepP[i] = _stepP[i + 1];
             }
         }
+    }
+
+    /// <summary>Turns products by a single column into those of a single row.</summary>
+    public void Transpose()
+    {
+        Problem = Problem.Transposed();
+        for (var axis = 0; axis < _rank; axis++) (_stepA[axis], _stepB[axis]) = (_stepB[axis], _stepA[axis]);
     }
 
     /// <summary>Product number <paramref name="index"/> in row-major order of the axes.</summary>
