@@ -1,4 +1,3 @@
-using Edifice.Engine.Ops;
 
 namespace Edifice.Engine.Ops
 {

@@ -1,8 +1,4 @@
-using System.Runtime.CompilerServices;
 using Edifice.Engine.Backends;
-using Edifice.Engine.Cpu.Simd;
-using Edifice.Engine.Cpu.Threads;
-
 namespace Edifice.Engine.Cpu;
 
 /// <summary>The matrix-state recurrence, step by step with the state in the innermost cache: a 64 × 64 float state is 16 KiB, so a
