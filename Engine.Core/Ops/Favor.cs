@@ -1,4 +1,3 @@
-
 namespace Edifice.Engine
 {
     /// <summary>Which kernel the random features estimate.</summary>

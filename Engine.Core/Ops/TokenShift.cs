@@ -1,4 +1,3 @@
-
 namespace Edifice.Engine.Ops
 {
     /// <summary>Token shift, a composition of one join and one interpolation.</summary>

@@ -1,4 +1,5 @@
 using Edifice.Engine.Backends;
+
 namespace Edifice.Engine.Cpu;
 
 /// <summary>The matrix-state recurrence, step by step with the state in the innermost cache: a 64 × 64 float state is 16 KiB, so a
