@@ -40,12 +40,15 @@ internal sealed class CheckpointFrame
     }
 
     /// <summary>Numbers a tensor about to be saved. Leaves (parameters and inputs) are saved as usual: they exist anyway.</summary>
-    public bool Defers(Tensor tensor, SavedTensor place, out int index)
+    public bool Defers(Tensor tensor, out int index)
     {
         index = _count++;
         if (_replaying) _values!.Add(tensor.Alias());
         return !_replaying && tensor.Record is not { IsLeaf: true };
     }
+
+    /// <summary>Lets go of one recomputed value: its op has used it.</summary>
+    public void Free(int index) => _values?[index].Dispose();
 
     public Tensor Recompute(int index, GradientRecord? record)
     {
