@@ -109,7 +109,7 @@ public sealed unsafe partial class CpuBackend
             static void Pull(V vg, V va, V vu, out V da, out V du)
             {
                 var y = TOp.Invoke<V, T>(va, default, default);
-                da = TOp.Vjp<V, T>(vg * vu, va, y, default, default);
+                da = TOp.Vjp<V, T>(vg * vu, TOp.KeepsResult ? y : va, default, default);
                 du = vg * y;
             }
         }

@@ -22,7 +22,8 @@ public sealed partial class CpuBackend
     /// <inheritdoc/>
     public void MapVjp(UnaryKernel kernel, Tensor g, Tensor x, Tensor y, Tensor dx, double p0, double p1)
     {
-        var call = new MapVjpCall(g, x, y, dx, p0, p1);
+        // x and y are one tensor: what the op kept.
+        var call = new MapVjpCall(g, x, dx, p0, p1);
         if (!(x.DType switch
         {
             DType.Float32 => Choose<float, MapVjpCall>(kernel, call),
@@ -43,10 +44,10 @@ public sealed partial class CpuBackend
             Elementwise.Run<Value<TOp>, T>(x, null, null, y, p0, p1);
     }
 
-    private readonly struct MapVjpCall(Tensor g, Tensor x, Tensor y, Tensor dx, double p0, double p1) : IUnaryCall
+    private readonly struct MapVjpCall(Tensor g, Tensor kept, Tensor dx, double p0, double p1) : IUnaryCall
     {
         public void With<TOp, T>() where TOp : IUnaryOp where T : unmanaged =>
-            Elementwise.Run<Pullback<TOp>, T>(g, x, y, dx, p0, p1);
+            Elementwise.Run<Pullback<TOp>, T>(g, kept, null, dx, p0, p1);
     }
 
     /// <summary>The one table from kernel to operator.</summary>

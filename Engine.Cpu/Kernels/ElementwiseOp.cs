@@ -23,18 +23,16 @@ internal interface IUnaryOp
     /// <summary>Rough time for one element in nanoseconds.</summary>
     static virtual double Nanoseconds => 0.15;
 
-    /// <summary>The derivative is written in the argument.</summary>
-    static virtual bool DerivativeReadsX => false;
-
-    /// <summary>The derivative is written in the value.</summary>
-    static virtual bool DerivativeReadsY => false;
+    /// <summary>The derivative is written in the result rather than in the argument: what an op keeps for its backward pass
+    /// (see <see cref="Backends.IBackend.MapVjp"/>).</summary>
+    static virtual bool KeepsResult => false;
 
     /// <summary>y = f(x).</summary>
     static abstract V Invoke<V, T>(V x, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged;
 
-    /// <summary>g f'(x); at kinks, and where f' is 0, by selection rather than multiplication, so that an infinite cotangent
+    /// <summary>g f'(x) from v, which is f(x) or x according to <see cref="KeepsResult"/>; at kinks, and where f' is 0, by selection rather than multiplication, so that an infinite cotangent
     /// gives 0 there.</summary>
-    static abstract V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged;
+    static abstract V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged;
 }
 
 /// <summary>A function of two arguments.</summary>
@@ -59,16 +57,16 @@ internal readonly struct Value<TOp> : IElementwiseOp where TOp : IUnaryOp
         TOp.Invoke<V, T>(a, p, q);
 }
 
-/// <summary>a f'(b) with c = f(b) as an elementwise op.</summary>
+/// <summary>Cotangent a back through f, with what f kept as b, as an elementwise op.</summary>
 internal readonly struct Pullback<TOp> : IElementwiseOp where TOp : IUnaryOp
 {
-    public static int Operands => 0b001 | (TOp.DerivativeReadsX ? 0b010 : 0) | (TOp.DerivativeReadsY ? 0b100 : 0);
+    public static int Operands => 0b011;
 
     public static double Nanoseconds => TOp.Nanoseconds;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Invoke<V, T>(V a, V b, V c, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        TOp.Vjp<V, T>(a, b, c, p, q);
+        TOp.Vjp<V, T>(a, b, p, q);
 }
 
 /// <summary>f(a, b) as an elementwise op.</summary>

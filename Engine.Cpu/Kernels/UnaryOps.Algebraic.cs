@@ -11,7 +11,7 @@ internal readonly struct Identity : IUnaryOp
         x;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         g;
 }
 
@@ -23,22 +23,20 @@ internal readonly struct Negate : IUnaryOp
         -x;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         -g;
 }
 
 /// <summary>|x|; derivative 0 at 0.</summary>
 internal readonly struct Abs : IUnaryOp
 {
-    public static bool DerivativeReadsX => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Invoke<V, T>(V x, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Abs(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.Select(V.Equal(x, V.Zero), V.Zero, g * Sign.Invoke<V, T>(x, p, q));
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        V.Select(V.Equal(v, V.Zero), V.Zero, g * Sign.Invoke<V, T>(v, p, q));
 }
 
 /// <summary>-1, 0 or 1 with NaN kept; derivative 0.</summary>
@@ -49,92 +47,88 @@ internal readonly struct Sign : IUnaryOp
         V.Select(V.Less(V.Zero, x), V.Const(1), V.Select(V.Less(x, V.Zero), V.Const(-1), x));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Zero;
 }
 
 /// <summary>1/x; derivative -y².</summary>
 internal readonly struct Reciprocal : IUnaryOp
 {
-    public static bool DerivativeReadsY => true;
+    public static bool KeepsResult => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Invoke<V, T>(V x, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Const(1) / x;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        -(g * y * y);
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        -(g * v * v);
 }
 
 /// <summary>x²; derivative 2x.</summary>
 internal readonly struct Square : IUnaryOp
 {
-    public static bool DerivativeReadsX => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Invoke<V, T>(V x, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         x * x;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        g * (x + x);
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        g * (v + v);
 }
 
 /// <summary>√x; derivative 1/(2y).</summary>
 internal readonly struct SquareRoot : IUnaryOp
 {
-    public static bool DerivativeReadsY => true;
+    public static bool KeepsResult => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Invoke<V, T>(V x, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Sqrt(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        g * V.Const(0.5) / y;
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        g * V.Const(0.5) / v;
 }
 
 /// <summary>1/√x; derivative -y³/2.</summary>
 internal readonly struct ReciprocalRoot : IUnaryOp
 {
-    public static bool DerivativeReadsY => true;
+    public static bool KeepsResult => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Invoke<V, T>(V x, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Const(1) / V.Sqrt(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        g * V.Const(-0.5) * (y * y * y);
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        g * V.Const(-0.5) * (v * v * v);
 }
 
 /// <summary>max(x, 0) with NaN kept; derivative 1 for x > 0, else 0.</summary>
 internal readonly struct Relu : IUnaryOp
 {
-    public static bool DerivativeReadsX => true;
+    public static bool KeepsResult => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Invoke<V, T>(V x, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Select(V.LessOrEqual(x, V.Zero), V.Zero, x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.Select(V.Less(V.Zero, x), g, V.Zero);
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        V.Select(V.Less(V.Zero, v), g, V.Zero);
 }
 
 /// <summary>min(max(x, p), q) with NaN kept; derivative 1 from bound to bound, both included.</summary>
 internal readonly struct Clamp : IUnaryOp
 {
-    public static bool DerivativeReadsX => true;
-
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Invoke<V, T>(V x, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Min(V.Max(x, p), q);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.Select(V.LessOrEqual(p, x) & V.LessOrEqual(x, q), g, V.Zero);
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        V.Select(V.LessOrEqual(p, v) & V.LessOrEqual(v, q), g, V.Zero);
 }
 
 /// <summary>⌊x⌋; derivative 0.</summary>
@@ -145,7 +139,7 @@ internal readonly struct Floor : IUnaryOp
         V.Floor(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Zero;
 }
 
@@ -157,7 +151,7 @@ internal readonly struct Ceiling : IUnaryOp
         V.Ceiling(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Zero;
 }
 
@@ -169,7 +163,7 @@ internal readonly struct Round : IUnaryOp
         V.Round(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Zero;
 }
 
@@ -181,6 +175,6 @@ internal readonly struct Truncate : IUnaryOp
         V.Truncate(x);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Vjp<V, T>(V g, V x, V y, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+    public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
         V.Zero;
 }
