@@ -74,18 +74,6 @@ public sealed partial class CpuBackend
     public void DepthwiseConvVjp(Tensor g, Tensor x, Tensor weight, Tensor? segments, int left, Tensor? dx, Tensor? dweight, Tensor? dbias) => throw new NotImplementedException();
 
     /// <inheritdoc/>
-    public void Gather(Tensor x, Tensor index, int axis, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
-    public void ScatterAdd(Tensor src, Tensor index, int axis, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
-    public void IndexSelect(Tensor x, Tensor index, int axis, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
-    public void IndexAdd(Tensor src, Tensor index, int axis, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
     public void MatMul(Tensor a, Tensor b, Tensor y, in Epilogue epilogue) => throw new NotImplementedException();
 
     /// <inheritdoc/>
@@ -111,9 +99,6 @@ public sealed partial class CpuBackend
 
     /// <inheritdoc/>
     public void Scan(ScanKernel kernel, Tensor x, int axis, bool reverse, bool exclusive, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
-    public void Sort(Tensor x, int axis, bool descending, Tensor values, Tensor indices) => throw new NotImplementedException();
 
     /// <inheritdoc/>
     public void Copy(Tensor source, Tensor destination) => throw new NotImplementedException();
