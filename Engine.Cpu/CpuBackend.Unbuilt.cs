@@ -92,9 +92,6 @@ public sealed partial class CpuBackend
     public void LinearScanVjp(Tensor dh, Tensor? dfinal, Tensor a, Tensor h, Tensor? initial, Tensor da, Tensor db, Tensor? dinitial) => throw new NotImplementedException();
 
     /// <inheritdoc/>
-    public void Reduce(ReduceKernel kernel, Tensor x, ReadOnlySpan<int> axes, Tensor y, double p) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
     public void ArgReduce(bool max, Tensor x, int axis, Tensor y) => throw new NotImplementedException();
 
     /// <inheritdoc/>
