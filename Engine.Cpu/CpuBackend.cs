@@ -37,7 +37,7 @@ public sealed partial class CpuBackend : IBackend
         Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported && Fma.IsSupported ? "AVX2+FMA" : Vector128.IsHardwareAccelerated ? "128-bit SIMD" : "scalar";
 
     /// <inheritdoc/>
-    public Storage Allocate(long byteLength) => new CpuStorage(byteLength);
+    public Storage Allocate(long byteLength) => CpuStorage.Allocate(byteLength);
 
     /// <inheritdoc/>
     public void Read(Storage source, long byteOffset, Span<byte> destination)

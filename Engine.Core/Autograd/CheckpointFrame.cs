@@ -47,6 +47,9 @@ internal sealed class CheckpointFrame
         return !_replaying && tensor.Record is not { IsLeaf: true };
     }
 
+    /// <summary>Lets go of one recomputed value: its op has used it.</summary>
+    public void Free(int index) => _values?[index].Dispose();
+
     public Tensor Recompute(int index, GradientRecord? record)
     {
         if (_values is null)

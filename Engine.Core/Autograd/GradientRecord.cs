@@ -28,9 +28,6 @@ internal sealed class GradientRecord
     /// <summary>The tensor's device.</summary>
     public required Device Device;
 
-    // State of the running backward pass.
-    internal Tensor? Pending;
-    internal bool PendingIsOwned;
-
+    /// <summary>True for tensors no op made: parameters and inputs.</summary>
     public bool IsLeaf => Node is null;
 }

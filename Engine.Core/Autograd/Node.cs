@@ -42,8 +42,11 @@ internal sealed class Node
     /// <summary>The number of tensors kept for the backward pass.</summary>
     public int SavedCount => _saved?.Length ?? 0;
 
+    /// <summary>In a pass that asks for particular tensors: which inputs lead to one. Null: all that have a record.</summary>
+    internal bool[]? Wanted { get; set; }
+
     /// <summary>True when the gradient of input <paramref name="i"/> is wanted.</summary>
-    public bool Needs(int i) => Inputs[i] is not null;
+    public bool Needs(int i) => Inputs[i] is not null && (Wanted is null || Wanted[i]);
 
     /// <summary>Saved tensor number <paramref name="i"/>, checked against in-place writes.</summary>
     public Tensor Saved(int i) => (_saved ?? throw Released())[i].Unpack(Op);

@@ -45,6 +45,7 @@ internal sealed class SavedTensor
 
     public void Free()
     {
+        _frame?.Free(_frameIndex);
         _storage?.Release();
         _storage = null;
     }

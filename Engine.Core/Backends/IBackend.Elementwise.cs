@@ -106,8 +106,10 @@ public partial interface IBackend
     /// <see cref="UnaryKernel.Elu"/> and <see cref="UnaryKernel.Clamp"/>.</summary>
     void Map(UnaryKernel kernel, Tensor x, Tensor y, double p0, double p1);
 
-    /// <summary>dx = g f'(x), in one pass, from whichever of x and y = f(x) the derivative is written in (both are
-    /// given). f32/f64; one shape; dx contiguous.</summary>
+    /// <summary>dx = g f'(x), in one pass. The op keeps one tensor for this: the result for Reciprocal, Sqrt, Rsqrt, Exp,
+    /// Tanh, Sigmoid and Relu, the argument for all others; it is passed for both <paramref name="x"/> and
+    /// <paramref name="y"/>. f32/f64; one shape; dx contiguous. Where f' is 0 by a case distinction (Relu, Clamp) the
+    /// result is 0 even for an infinite g.</summary>
     void MapVjp(UnaryKernel kernel, Tensor g, Tensor x, Tensor y, Tensor dx, double p0, double p1);
 
     /// <summary>y = f(a, b) for f32, f64, i32, i64. One shape (operands already expanded, stride 0 where broadcast) and

@@ -22,6 +22,8 @@ public sealed class TensorScope : IDisposable
 
     internal static TensorScope? Current => s_current;
 
+    internal int Level => _level;
+
     /// <summary>Opens a span of time in which new tensors belong to no scope (parameters, optimizer state).</summary>
     public static TensorScope Suspend() => new(suspended: true);
 

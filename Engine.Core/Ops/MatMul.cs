@@ -1,0 +1,215 @@
+using Edifice.Engine.Autograd;
+using Edifice.Engine.Backends;
+using Edifice.Engine.Ops;
+
+namespace Edifice.Engine.Ops
+{
+    /// <summary>Matrix products.</summary>
+    internal static class MatMulOps
+    {
+        /// <summary>y = a b on operands of rank ≥ 2 with broadcasting leading axes, off the tape.</summary>
+        public static Tensor Product(string op, Tensor a, Tensor b, in Epilogue epilogue)
+        {
+            Binary.Check(op, a, b);
+            if (!a.DType.IsComputeFloat()) throw TensorException.For(op, "is computed in Float32 and Float64: convert with .To(…)", a, b);
+            if (a.Layout.Dims[^1] != b.Layout.Dims[^2])
+                throw TensorException.For(op, $"inner extents differ: {a.Layout.Dims[^1]} columns against {b.Layout.Dims[^2]} rows", a, b);
+            if (!Shape.TryBroadcast(new(a.Layout.Dims[..^2]), new(b.Layout.Dims[..^2]), out var batch))
+                throw TensorException.For(op, "the leading axes do not broadcast", a, b);
+            int m = a.Layout.Dims[^2], n = b.Layout.Dims[^1];
+            using var off = GradMode.Off();
+            var y = Tensor.Allocate([.. batch.Dims, m, n], a.DType, a.Device);
+            a.Backend.MatMul(
+                a.Expand([.. batch.Dims, m, a.Layout.Dims[^1]]), b.Expand([.. batch.Dims, b.Layout.Dims[^2], n]), y, epilogue);
+            return y;
+        }
+
+        public static IEnumerable<OpEntry> Entries()
+        {
+            yield return new OpEntry("matmul", c => View(c["a"], c.Options.Text("a_view", "none")).MatMul(View(c["b"], c.Options.Text("b_view", "none"))),
+                () => OpCase.Of(("a", Sample.Normal(3, 4)), ("b", Sample.Normal(4, 5))),
+                () => OpCase.Of(("a", Sample.Normal(2, 1, 3, 4)), ("b", Sample.Normal(3, 4, 2))),
+                () => OpCase.Of(("a", Sample.Normal(4)), ("b", Sample.Normal(2, 4, 3))),
+                () => OpCase.Of(("a", Sample.Normal(2, 3, 4)), ("b", Sample.Normal(4))),
+                () => OpCase.Of(("a", Sample.Normal(5)), ("b", Sample.Normal(5))),
+                () => OpCase.Of("""{"a_view": "transpose", "b_view": "step"}""", ("a", Sample.Normal(3, 4)), ("b", Sample.Normal(5, 4))));
+            yield return new OpEntry("linear", c => c["x"].Linear(c["weight"], c.Optional("bias"), Act(c.Options.Text("activation", "none"))),
+                () => OpCase.Of(("x", Sample.Normal(2, 3, 4)), ("weight", Sample.Normal(5, 4)), ("bias", Sample.Normal(5))),
+                () => OpCase.Of("""{"activation": "gelu"}""", ("x", Sample.Normal(3, 4)), ("weight", Sample.Normal(5, 4)), ("bias", Sample.Normal(5))),
+                () => OpCase.Of("""{"activation": "silu"}""", ("x", Sample.Normal(3, 4)), ("weight", Sample.Normal(5, 4))),
+                () => OpCase.Of(("x", Sample.Normal(4)), ("weight", Sample.Normal(5, 4))));
+            yield return new OpEntry("outer", c => c["a"].Outer(c["b"]), () => OpCase.Of(("a", Sample.Normal(3)), ("b", Sample.Normal(4))));
+            yield return new OpEntry("block_diagonal_linear", c => c["x"].BlockDiagonalLinear(c["weight"], c.Optional("bias")),
+                () => OpCase.Of(("x", Sample.Normal(2, 3, 8)), ("weight", Sample.Normal(2, 4, 5)), ("bias", Sample.Normal(2, 5))),
+                () => OpCase.Of(("x", Sample.Normal(6)), ("weight", Sample.Normal(3, 2, 2))));
+            yield return new OpEntry("gated", c => Tensor.Gated(Act(c.Options.Text("activation", "silu")), c["gate"], c["up"]),
+                () => OpCase.Of(("gate", Sample.Normal(3, 4)), ("up", Sample.Normal(3, 4))),
+                () => OpCase.Of("""{"activation": "gelu"}""", ("gate", Sample.Normal(3, 4)), ("up", Sample.Normal(3, 4))),
+                () => OpCase.Of("""{"activation": "sigmoid"}""", ("gate", Sample.Normal(3, 4)), ("up", Sample.Normal(3, 4))));
+            yield return new OpEntry("einsum", c => Einsum.Run(c.Options.Text("equation", ""),
+                    [.. new[] { "a", "b", "c", "d" }.Where(c.Inputs.ContainsKey).Select(name => c[name])]),
+                () => OpCase.Of("""{"equation": "bhqk,bkhd->bqhd"}""", ("a", Sample.Normal(2, 2, 3, 5)), ("b", Sample.Normal(2, 5, 2, 4))),
+                () => OpCase.Of("""{"equation": "...ij,...jk->...ik"}""", ("a", Sample.Normal(2, 1, 3, 4)), ("b", Sample.Normal(5, 4, 2))),
+                () => OpCase.Of("""{"equation": "bi,ijk,bk->bj"}""", ("a", Sample.Normal(2, 3)), ("b", Sample.Normal(3, 4, 5)), ("c", Sample.Normal(2, 5))),
+                () => OpCase.Of("""{"equation": "bij->j"}""", ("a", Sample.Normal(2, 3, 4))));
+        }
+
+        private static Tensor View(Tensor x, string view) => view switch
+        {
+            "none" => x,
+            "transpose" => x.Transpose(),
+            "step" => x.Slice(-2, step: 2).Slice(-1, step: 2),
+            "last" => x.Select(-2, -1),
+            _ => throw new TensorException($"matmul: unknown view '{view}'"),
+        };
+
+        internal static Activation Act(string name) => name switch
+        {
+            "none" => Activation.None,
+            "relu" => Activation.Relu,
+            "gelu" => Activation.Gelu,
+            "gelu_tanh" => Activation.GeluTanh,
+            "silu" => Activation.Silu,
+            "sigmoid" => Activation.Sigmoid,
+            "tanh" => Activation.Tanh,
+            _ => throw new TensorException($"unknown activation '{name}': none, relu, gelu, gelu_tanh, silu, sigmoid or tanh"),
+        };
+
+        /// <summary>The elementwise op that an epilogue activation stands for; null: none.</summary>
+        internal static UnaryRule? Rule(Activation activation) => activation switch
+        {
+            Activation.None => null,
+            Activation.Relu => UnaryRule.Relu,
+            Activation.Gelu => UnaryRule.Gelu,
+            Activation.GeluTanh => UnaryRule.GeluTanh,
+            Activation.Silu => UnaryRule.Silu,
+            Activation.Sigmoid => UnaryRule.Sigmoid,
+            Activation.Tanh => UnaryRule.Tanh,
+            _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, "unknown activation"),
+        };
+    }
+}
+
+namespace Edifice.Engine
+{
+    public sealed partial class Tensor
+    {
+        /// <summary>Matrix product over the last two axes; leading axes broadcast. A rank-1 left operand is a row, a rank-1 right
+        /// operand a column, dropped from the result.</summary>
+        /// <exception cref="TensorException">A scalar operand, inner extents or leading axes that do not fit.</exception>
+        public Tensor MatMul(Tensor other)
+        {
+            ArgumentNullException.ThrowIfNull(other);
+            if (Rank == 0 || other.Rank == 0) throw TensorException.For("matmul", "needs operands with at least one axis: multiply by a scalar with *", this, other);
+            if (Rank == 1) return other.Rank == 1 ? Unsqueeze(0).MatMul(other.Unsqueeze(1)).Reshape() : Unsqueeze(0).MatMul(other).Squeeze(-2);
+            if (other.Rank == 1) return MatMul(other.Unsqueeze(1)).Squeeze(-1);
+            var y = MatMulOps.Product("matmul", this, other, default);
+            return Tape.Record("matmul", y, [this, other], [this, other], static (n, g) =>
+            [
+                n.Needs(0) ? g[0]!.MatMul(n.Saved(1).Transpose()) : null,
+                n.Needs(1) ? WeightGradient(n.Saved(0), g[0]!, n.Saved(1).Rank) : null,
+            ]);
+        }
+
+        /// <summary>aᵀ g; with a matrix on the right all leading axes are contracted in one product.</summary>
+        private static Tensor WeightGradient(Tensor a, Tensor g, int rank) =>
+            rank == 2 && a.Rank > 2 && a.Rank == g.Rank
+                ? a.Flatten(0, -2).Transpose().MatMul(g.Flatten(0, -2))
+                : a.Transpose().MatMul(g);
+
+        /// <summary>act(x Wᵀ + b) with W [out, in], b [out], x […, in], in one product with a fused epilogue.</summary>
+        public Tensor Linear(Tensor weight, Tensor? bias = null, Activation activation = Activation.None)
+        {
+            ArgumentNullException.ThrowIfNull(weight);
+            if (weight.Rank != 2 || Rank == 0 || Layout.Dims[^1] != weight.Layout.Dims[1])
+                throw TensorException.For("linear", "needs x […, in] and a weight [out, in]", this, weight);
+            if (bias is not null && (bias.Rank != 1 || bias.Layout.Dims[0] != weight.Layout.Dims[0] || bias.DType != DType || bias.Device != Device))
+                throw TensorException.For("linear", "the bias must be [out] of the same dtype and device", weight, bias);
+            long leading = 1;
+            foreach (var d in Layout.Dims.AsSpan(..^1)) leading *= d;
+            var rows = Reshape(checked((int)leading), Layout.Dims[^1]);
+            Tensor y, pre;
+            var watched = Tape.Watches([this, weight, bias]);
+            using (GradMode.Off())
+            {
+                pre = activation != Activation.None && watched ? Allocate([rows.Layout.Dims[0], weight.Layout.Dims[0]], DType, Device) : this;
+                y = MatMulOps.Product("linear", rows, weight.Transpose(), new Epilogue(
+                    bias?.Contiguous(), activation, ReferenceEquals(pre, this) ? null : pre));
+            }
+
+            y = Tape.Record("linear", y, [rows, weight, bias], activation == Activation.None ? [rows, weight] : [rows, weight, pre], (n, g) =>
+            {
+                Tensor x = n.Saved(0), w = n.Saved(1);
+                var d = g[0]!;
+                if (MatMulOps.Rule(activation) is { } rule)
+                {
+                    // The kept pre-activation is off the tape; for a graph of the gradient it is formed again.
+                    var z = GradMode.IsOn ? LinearAgain(x, w, bias) : n.Saved(2);
+                    d = rule.PullThrough(d, z);
+                }
+
+                return
+                [
+                    n.Needs(0) ? d.MatMul(w) : null,
+                    n.Needs(1) ? d.Transpose().MatMul(x) : null,
+                    n.Needs(2) ? d.Sum(0) : null,
+                ];
+            });
+            return Rank == 2 ? y : y.Reshape([.. Layout.Dims[..^1], weight.Layout.Dims[0]]);
+        }
+
+        private static Tensor LinearAgain(Tensor x, Tensor w, Tensor? bias)
+        {
+            var z = x.MatMul(w.Transpose());
+            return bias is null ? z : z + bias;
+        }
+
+        /// <summary>a bᵀ of two vectors.</summary>
+        public Tensor Outer(Tensor other)
+        {
+            ArgumentNullException.ThrowIfNull(other);
+            if (Rank != 1 || other.Rank != 1) throw TensorException.For("outer", "needs two vectors", this, other);
+            return Unsqueeze(1) * other.Unsqueeze(0);
+        }
+
+        /// <summary>x […, n i] times n blocks W [n, i, o] (input axis before output axis), plus b [n, o]; result […, n o].</summary>
+        public Tensor BlockDiagonalLinear(Tensor weight, Tensor? bias = null)
+        {
+            ArgumentNullException.ThrowIfNull(weight);
+            if (weight.Rank != 3 || Rank == 0 || Layout.Dims[^1] != (long)weight.Layout.Dims[0] * weight.Layout.Dims[1])
+                throw TensorException.For("block_diagonal_linear", "needs x […, n·i] and a weight [n, i, o]", this, weight);
+            int n = weight.Layout.Dims[0], i = weight.Layout.Dims[1], o = weight.Layout.Dims[2];
+            var y = Reshape([.. Layout.Dims[..^1], n, 1, i]).MatMul(weight).Squeeze(-2);
+            if (bias is not null) y += bias;
+            return y.Reshape([.. Layout.Dims[..^1], n * o]);
+        }
+
+        /// <summary>act(gate) up, elementwise in one pass: the product inside a gated feed-forward (Shazeer 2020).</summary>
+        public static Tensor Gated(Activation activation, Tensor gate, Tensor up)
+        {
+            ArgumentNullException.ThrowIfNull(gate);
+            ArgumentNullException.ThrowIfNull(up);
+            Binary.Check("gated", gate, up);
+            if (gate.Shape != up.Shape) throw TensorException.For("gated", "needs two operands of one shape", gate, up);
+            if (!gate.DType.IsComputeFloat()) throw TensorException.For("gated", "is computed in Float32 and Float64: convert with .To(…)", gate);
+            gate = gate.Contiguous();
+            up = up.Contiguous();
+            var y = gate.AllocateLike();
+            gate.Backend.Gated(activation, gate, up, y);
+            return Tape.Record("gated", y, [gate, up], [gate, up], (n, g) =>
+            {
+                Tensor a = n.Saved(0), b = n.Saved(1);
+                if (GradMode.IsOn)
+                    return Tape.Composed([a, b], n.Needs, g, x => [(MatMulOps.Rule(activation)?.Apply(x[0]!) ?? x[0]!) * x[1]!]);
+                var d = g[0]!.Contiguous();
+                Tensor da = a.AllocateLike(), db = a.AllocateLike();
+                a.Backend.GatedVjp(activation, d, a, b, da, db);
+                return [da, db];
+            });
+        }
+
+        /// <summary>Σ over labels, as in <c>Tensor.Einsum("bij,bjk-&gt;bik", a, b)</c>: an explicit <c>-&gt;</c>, <c>...</c> for
+        /// broadcasting axes, no label twice in one operand.</summary>
+        public static Tensor Einsum(string equation, params ReadOnlySpan<Tensor> operands) => Ops.Einsum.Run(equation, operands.ToArray());
+    }
+}
