@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
+using Edifice.Engine.Cpu.Memory;
 using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu.Kernels;
@@ -32,16 +32,11 @@ internal static unsafe class ColumnReducer<TIn, TPartial, TOut, TReduction>
             return;
         }
 
-        var parts = ArrayPool<TPartial>.Shared.Rent(checked((int)(plan.Tiles * plan.PartialLength)));
-        fixed (TPartial* partials = parts)
-        {
-            var body = new Tiles(g, plan, x, y, partials, p);
-            WorkerPool.For(plan.Tiles, cost, ref body);
-            var merge = new MergeTiles(g, plan, y, partials, p);
-            WorkerPool.For(plan.Tiles / plan.Segments, plan.Segments * plan.ColumnsPerTile * 0.5, ref merge);
-        }
-
-        ArrayPool<TPartial>.Shared.Return(parts);
+        using var partials = new Scratch<TPartial>(plan.Tiles * plan.PartialLength);
+        var segments = new Tiles(g, plan, x, y, partials.Pointer, p);
+        WorkerPool.For(plan.Tiles, cost, ref segments);
+        var merge = new MergeTiles(g, plan, y, partials.Pointer, p);
+        WorkerPool.For(plan.Tiles / plan.Segments, plan.Segments * plan.ColumnsPerTile * 0.5, ref merge);
     }
 
     /// <summary>Tile = (line of the kept axes, piece of the columns, segment of the row blocks), the last fastest.</summary>
@@ -114,35 +109,30 @@ internal static unsafe class ColumnReducer<TIn, TPartial, TOut, TReduction>
             var firstBlock = segment * plan.BlocksPerSegment;
             var blocks = Math.Min(plan.BlocksPerSegment, plan.Blocks - firstBlock);
 
-            var rented = ArrayPool<TPartial>.Shared.Rent(
+            using var stack = new Scratch<TPartial>(
                 Cascade<TIn, TPartial, TOut, TReduction>.Depth(blocks) * TReduction.Planes * columns);
             var gathered = stackalloc TIn[_g.Columns.A == 1 ? 0 : BlockRows * GatheredWidth];
-            fixed (TPartial* stack = rented)
+            var cascade = new Cascade<TIn, TPartial, TOut, TReduction>(stack.Pointer, columns, columns);
+            for (var block = firstBlock; block < firstBlock + blocks; block++)
             {
-                var cascade = new Cascade<TIn, TPartial, TOut, TReduction>(stack, columns, columns);
-                for (var block = firstBlock; block < firstBlock + blocks; block++)
+                var (outer, inner, rows) = plan.LocateBlock(block, _g);
+                var rowStride = _g.Reduced.A;
+                var corner = from + _g.ReducedOuter.Locate(outer).A + inner * rowStride;
+                if (_g.Columns.A != 1)
                 {
-                    var (outer, inner, rows) = plan.LocateBlock(block, _g);
-                    var rowStride = _g.Reduced.A;
-                    var corner = from + _g.ReducedOuter.Locate(outer).A + inner * rowStride;
-                    if (_g.Columns.A != 1)
-                    {
-                        Gather(corner, rowStride, _g.Columns.A, rows, columns, gathered);
-                        corner = gathered;
-                        rowStride = columns;
-                    }
-
-                    TReduction.Columns(corner, rowStride, rows, columns, cascade.Next, columns);
-                    cascade.Push(rows);
+                    Gather(corner, rowStride, _g.Columns.A, rows, columns, gathered);
+                    corner = gathered;
+                    rowStride = columns;
                 }
 
-                var total = cascade.Close();
-                if (partials is null) Finish(_g, total, columns, columns, p, y + yAt + start * _g.Columns.B);
-                else new ReadOnlySpan<TPartial>(total, TReduction.Planes * columns).CopyTo(
-                    new Span<TPartial>(partials + tile * plan.PartialLength, plan.PartialLength));
+                TReduction.Columns(corner, rowStride, rows, columns, cascade.Next, columns);
+                cascade.Push(rows);
             }
 
-            ArrayPool<TPartial>.Shared.Return(rented);
+            var total = cascade.Close();
+            if (partials is null) Finish(_g, total, columns, columns, p, y + yAt + start * _g.Columns.B);
+            else new ReadOnlySpan<TPartial>(total, TReduction.Planes * columns).CopyTo(
+                new Span<TPartial>(partials + tile * plan.PartialLength, plan.PartialLength));
         }
 
         private static void Gather(TIn* from, long rowStride, long columnStride, int rows, int columns, TIn* to)
@@ -160,21 +150,16 @@ internal static unsafe class ColumnReducer<TIn, TPartial, TOut, TReduction>
         {
             var (line, start, columns, _) = plan.Locate(tile * plan.Segments, _g);
             var size = TReduction.Planes * columns;
-            var rented = ArrayPool<TPartial>.Shared.Rent(Cascade<TIn, TPartial, TOut, TReduction>.Depth(plan.Segments) * size);
-            fixed (TPartial* stack = rented)
+            using var stack = new Scratch<TPartial>(Cascade<TIn, TPartial, TOut, TReduction>.Depth(plan.Segments) * size);
+            var cascade = new Cascade<TIn, TPartial, TOut, TReduction>(stack.Pointer, columns, columns);
+            for (long s = 0; s < plan.Segments; s++)
             {
-                var cascade = new Cascade<TIn, TPartial, TOut, TReduction>(stack, columns, columns);
-                for (long s = 0; s < plan.Segments; s++)
-                {
-                    var partial = partials + (tile * plan.Segments + s) * plan.PartialLength;
-                    new ReadOnlySpan<TPartial>(partial, size).CopyTo(new Span<TPartial>(cascade.Next, size));
-                    cascade.Push(plan.RowsOfSegment(s, _g));
-                }
-
-                Finish(_g, cascade.Close(), columns, columns, p, y + _g.Kept.Locate(line).B + start * _g.Columns.B);
+                var partial = partials + (tile * plan.Segments + s) * plan.PartialLength;
+                new ReadOnlySpan<TPartial>(partial, size).CopyTo(new Span<TPartial>(cascade.Next, size));
+                cascade.Push(plan.RowsOfSegment(s, _g));
             }
 
-            ArrayPool<TPartial>.Shared.Return(rented);
+            Finish(_g, cascade.Close(), columns, columns, p, y + _g.Kept.Locate(line).B + start * _g.Columns.B);
         }
     }
 }

@@ -61,7 +61,7 @@ internal readonly unsafe struct FoldReduction<V, TIn, TPartial, TOut, TFold> : I
 
         for (; i <= n - V.Count; i += V.Count) a = TFold.Combine(a, TFold.Load(x + i));
         if (i < n)
-            b = TFold.Combine(b, V.Select(LaneMask.First<V, TPartial>(n - i), TFold.LoadPartial(x + i, n - i), TFold.Identity));
+            b = TFold.Combine(b, V.Select(RowLanes.First<V, TPartial>(n - i), TFold.LoadPartial(x + i, n - i), TFold.Identity));
         return TFold.Across(TFold.Combine(TFold.Combine(a, b), TFold.Combine(c, d)));
     }
 

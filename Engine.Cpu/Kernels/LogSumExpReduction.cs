@@ -23,7 +23,8 @@ internal readonly unsafe struct LogSumExpReduction<V, T> : IReduction<T, T, T>
     {
         var max = FoldReduction<V, T, T, T, MaxFold<V, T>>.Row(x, n);
         partial[0] = max;
-        partial[planeStride] = RowExponentials.Sum<V, T>(x, n, T.IsInfinity(max) ? T.Zero : max);
+        var sum = RowSum.Of<V, T, ExponentialTerm<V, T>>(n, new(x, T.IsInfinity(max) ? T.Zero : max));
+        partial[planeStride] = T.CreateTruncating(sum);
     }
 
     public static void Columns(T* x, long rowStride, int rows, int columns, T* partial, int planeStride)
@@ -69,31 +70,5 @@ internal readonly unsafe struct LogSumExpReduction<V, T> : IReduction<T, T, T>
             var sum = V.LoadPartial(partial + planeStride + c, n);
             V.StorePartial(Shift(V.LoadPartial(partial + c, n)) + LaneMath.Log<V, T>(sum), y + c, n);
         }
-    }
-}
-
-/// <summary>Σ e^(x - shift) over a row, shared by the softmax family.</summary>
-internal static unsafe class RowExponentials
-{
-    /// <summary>The sum, in two registers of running sums.</summary>
-    public static T Sum<V, T>(T* x, int n, T shift)
-        where V : unmanaged, ILanes<V, T> where T : unmanaged
-    {
-        var m = V.Splat(shift);
-        V even = V.Zero, odd = V.Zero;
-        var i = 0;
-        for (; i <= n - 2 * V.Count; i += 2 * V.Count)
-        {
-            even += LaneMath.Exp<V, T>(V.Load(x + i) - m);
-            odd += LaneMath.Exp<V, T>(V.Load(x + i + V.Count) - m);
-        }
-
-        for (; i < n; i += V.Count)
-        {
-            var left = Math.Min(n - i, V.Count);
-            even += LaneMath.Exp<V, T>(V.LoadPartial(x + i, left) - m) & LaneMask.First<V, T>(left);
-        }
-
-        return V.Sum(even + odd);
     }
 }

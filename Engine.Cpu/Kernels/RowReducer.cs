@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.Runtime.CompilerServices;
+using Edifice.Engine.Cpu.Memory;
 using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu.Kernels;
@@ -30,16 +30,11 @@ internal static unsafe class RowReducer<TIn, TPartial, TOut, TReduction>
         }
 
         var segments = (n + Segment - 1) / Segment;
-        var parts = ArrayPool<TPartial>.Shared.Rent(checked((int)(g.Kept.Count * segments * TReduction.Planes)));
-        fixed (TPartial* partials = parts)
-        {
-            var body = new SegmentTiles(g, segments, x, partials);
-            WorkerPool.For(g.Kept.Count * segments, Segment * nanosecondsPerEntry, ref body);
-            for (long line = 0; line < g.Kept.Count; line++)
-                MergeSegments(partials + line * segments * TReduction.Planes, segments, n, p, y + line);
-        }
-
-        ArrayPool<TPartial>.Shared.Return(parts);
+        using var partials = new Scratch<TPartial>(g.Kept.Count * segments * TReduction.Planes);
+        var tiles = new SegmentTiles(g, segments, x, partials.Pointer);
+        WorkerPool.For(g.Kept.Count * segments, Segment * nanosecondsPerEntry, ref tiles);
+        for (long line = 0; line < g.Kept.Count; line++)
+            MergeSegments(partials.Pointer + line * segments * TReduction.Planes, segments, n, p, y + line);
     }
 
     private static void MergeSegments(TPartial* partials, long segments, long n, double p, TOut* y)

@@ -1,6 +1,6 @@
-using System.Buffers;
 using System.Numerics;
 using Edifice.Engine.Cpu.Kernels;
+using Edifice.Engine.Cpu.Memory;
 using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu;
@@ -47,7 +47,8 @@ public sealed partial class CpuBackend
         public void Run(long tile)
         {
             var n = along.Extent;
-            SortEntry<TKey>[] entries = ArrayPool<SortEntry<TKey>>.Shared.Rent(n), spare = ArrayPool<SortEntry<TKey>>.Shared.Rent(n);
+            using var memory = new Scratch<SortEntry<TKey>>(2L * n);
+            Span<SortEntry<TKey>> entries = new(memory.Pointer, n), spare = new(memory.Pointer + n, n);
             var (first, end, _, _) = tiles[tile];
             for (var line = first; line < end; line++)
             {
@@ -59,16 +60,13 @@ public sealed partial class CpuBackend
                     entries[i] = new SortEntry<TKey>(descending ? ~key : key, i);
                 }
 
-                foreach (ref readonly var entry in StableSort.Sort(entries.AsSpan(0, n), spare.AsSpan(0, n)))
+                foreach (ref readonly var entry in StableSort.Sort(entries, spare))
                 {
                     values[to] = from[entry.Index * along.A];
                     indices[to] = entry.Index;
                     to += along.B;
                 }
             }
-
-            ArrayPool<SortEntry<TKey>>.Shared.Return(entries);
-            ArrayPool<SortEntry<TKey>>.Shared.Return(spare);
         }
     }
 }

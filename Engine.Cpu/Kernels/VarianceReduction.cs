@@ -36,7 +36,7 @@ internal readonly unsafe struct VarianceReduction<V, T> : IReduction<T, T, T>
         for (; i < n; i += V.Count)
         {
             var left = Math.Min(n - i, V.Count);
-            var d = (V.LoadPartial(x + i, left) - shift) & LaneMask.First<V, T>(left);
+            var d = (V.LoadPartial(x + i, left) - shift) & RowLanes.First<V, T>(left);
             sum0 += d;
             square0 = V.MultiplyAdd(d, d, square0);
         }
