@@ -40,7 +40,7 @@ internal sealed class CheckpointFrame
     }
 
     /// <summary>Numbers a tensor about to be saved. Leaves (parameters and inputs) are saved as usual: they exist anyway.</summary>
-    public bool Defers(Tensor tensor, SavedTensor place, out int index)
+    public bool Defers(Tensor tensor, out int index)
     {
         index = _count++;
         if (_replaying) _values!.Add(tensor.Alias());

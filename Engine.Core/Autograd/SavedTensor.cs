@@ -19,7 +19,7 @@ internal sealed class SavedTensor
         _offset = tensor.Offset;
         _dtype = tensor.DType;
         _record = tensor.Record;
-        if (CheckpointFrame.Current is { } frame && frame.Defers(tensor, this, out _frameIndex))
+        if (CheckpointFrame.Current is { } frame && frame.Defers(tensor, out _frameIndex))
         {
             _frame = frame;
             return;

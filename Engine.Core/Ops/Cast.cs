@@ -1,5 +1,4 @@
 using Edifice.Engine.Autograd;
-using Edifice.Engine.Ops;
 
 namespace Edifice.Engine.Ops
 {

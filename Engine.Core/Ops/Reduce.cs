@@ -1,6 +1,5 @@
 using Edifice.Engine.Autograd;
 using Edifice.Engine.Backends;
-using Edifice.Engine.Ops;
 
 namespace Edifice.Engine.Ops
 {

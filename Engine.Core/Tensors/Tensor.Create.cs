@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using Edifice.Engine.Autograd;
 using Edifice.Engine.Backends;
 
 namespace Edifice.Engine;

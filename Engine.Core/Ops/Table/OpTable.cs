@@ -18,6 +18,15 @@ public static class OpTable
         Add("Views", Views.Entries());
         Add("Scan", Scan.Entries());
         Add("LinearScan", LinearScanOp.Entries());
+        Add("Index", Indexing.Entries());
+        Add("Softmax", SoftmaxOps.Entries());
+        Add("Norm", Norms.Entries());
+        Add("Loss", Loss.Entries());
+        Add("Random", RandomOps.Entries());
+        Add("Attention", AttentionOps.Entries());
+        Add("Conv", Conv.Entries());
+        Add("Rotary", Rotary.Entries());
+        Add("Fourier", Fourier.Entries());
     }
 
     /// <summary>All ops in the order of their families.</summary>
