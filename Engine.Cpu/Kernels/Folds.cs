@@ -52,7 +52,7 @@ internal readonly unsafe struct ProductFold<V, T> : IFold<V, T, T, T>
     public static T Finish(T total, long n) => total;
 }
 
-/// <summary>Largest; NaN if there is one. Of bools: whether some entry is true.</summary>
+/// <summary>Largest; NaN if there is one.</summary>
 internal readonly unsafe struct MaxFold<V, T> : IFold<V, T, T, T>
     where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>, IMinMaxValue<T>
 {
@@ -65,7 +65,7 @@ internal readonly unsafe struct MaxFold<V, T> : IFold<V, T, T, T>
     public static T Finish(T total, long n) => total;
 }
 
-/// <summary>Smallest; NaN if there is one. Of bools: whether every entry is true.</summary>
+/// <summary>Smallest; NaN if there is one.</summary>
 internal readonly unsafe struct MinFold<V, T> : IFold<V, T, T, T>
     where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>, IMinMaxValue<T>
 {
@@ -116,4 +116,28 @@ internal readonly unsafe struct EuclideanFold<V, T> : IFold<V, T, double, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static double Across(V v) => V.Sum(v);
     public static T Finish(double total, long n) => T.CreateTruncating(Math.Sqrt(total));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] private static V Squared(V v) => v * v;
+}
+
+/// <summary>Whether some entry is true, of bools as bytes 0 and 1.</summary>
+internal readonly unsafe struct SomeFold<V> : IFold<V, byte, byte, byte> where V : unmanaged, ILanes<V, byte>
+{
+    public static V Identity => V.Zero;
+    public static byte Empty => 0;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(byte* p) => V.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(byte* p, int n) => V.LoadPartial(p, n);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Combine(V a, V b) => a | b;
+    public static byte Across(V v) => V.Any(~V.Equal(v, V.Zero)) ? (byte)1 : (byte)0;
+    public static byte Finish(byte total, long n) => total;
+}
+
+/// <summary>Whether every entry is true, of bools as bytes 0 and 1.</summary>
+internal readonly unsafe struct EveryFold<V> : IFold<V, byte, byte, byte> where V : unmanaged, ILanes<V, byte>
+{
+    public static V Identity => V.Splat(1);
+    public static byte Empty => 1;
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(byte* p) => V.Load(p);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(byte* p, int n) => V.LoadPartial(p, n);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Combine(V a, V b) => a & b;
+    public static byte Across(V v) => V.Any(V.Equal(v, V.Zero)) ? (byte)0 : (byte)1;
+    public static byte Finish(byte total, long n) => total;
 }

@@ -38,9 +38,8 @@ internal unsafe struct Cascade<TIn, TPartial, TOut, TReduction>(TPartial* stack,
     where TOut : unmanaged
     where TReduction : IReduction<TIn, TPartial, TOut>
 {
-    private const int MaxDepth = 64;
-
-    private fixed long _counts[MaxDepth];
+    // As deep as any count of blocks can make it.
+    private fixed long _counts[64];
     private int _depth;
     private long _blocks;
 

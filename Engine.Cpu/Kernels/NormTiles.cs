@@ -5,76 +5,6 @@ using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu.Kernels;
 
-/// <summary>Sums along a row around a point c near its mean, in lanes by blocks, blocks in double: Σ d, Σ d² of d = x - c, or
-/// with g: Σ d, Σ y, Σ y d of y = g weight.</summary>
-internal static unsafe class NormSums
-{
-    private const int Block = 1024;
-
-    /// <summary>Σ d and Σ d².</summary>
-    public static (double D, double Square) Of<V, T>(T* x, int n, T center)
-        where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>
-    {
-        double sumD = 0, sumSquare = 0;
-        for (var i = 0; i < n;)
-        {
-            var end = Math.Min(n, i + Block);
-            V c = V.Splat(center), d0 = V.Zero, d1 = V.Zero, square0 = V.Zero, square1 = V.Zero;
-            for (; i <= end - 2 * V.Count; i += 2 * V.Count)
-            {
-                V a = V.Load(x + i) - c, b = V.Load(x + i + V.Count) - c;
-                d0 += a;
-                d1 += b;
-                square0 = V.MultiplyAdd(a, a, square0);
-                square1 = V.MultiplyAdd(b, b, square1);
-            }
-
-            for (; i < end; i += V.Count)
-            {
-                var left = Math.Min(V.Count, end - i);
-                var a = (V.LoadPartial(x + i, left) - c) & RowLanes.First<V, T>(left);
-                d0 += a;
-                square0 = V.MultiplyAdd(a, a, square0);
-            }
-
-            i = end;
-            sumD += double.CreateTruncating(V.Sum(d0 + d1));
-            sumSquare += double.CreateTruncating(V.Sum(square0 + square1));
-        }
-
-        return (sumD, sumSquare);
-    }
-
-    /// <summary>Σ d, Σ y and Σ y d; <paramref name="weight"/> null: 1.</summary>
-    public static (double D, double Y, double YD) Of<V, T>(T* x, T* g, T* weight, int n, T center)
-        where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>
-    {
-        double sumD = 0, sumY = 0, sumYD = 0;
-        for (var i = 0; i < n;)
-        {
-            var end = Math.Min(n, i + Block);
-            V c = V.Splat(center), ds = V.Zero, ys = V.Zero, yds = V.Zero;
-            for (; i < end; i += V.Count)
-            {
-                var left = Math.Min(V.Count, end - i);
-                V d = RowLanes.Load<V, T>(x + i, left) - c, y = RowLanes.Load<V, T>(g + i, left);
-                if (weight is not null) y *= RowLanes.Load<V, T>(weight + i, left);
-                if (left < V.Count) d &= RowLanes.First<V, T>(left); // y is zero there already
-                ds += d;
-                ys += y;
-                yds = V.MultiplyAdd(y, d, yds);
-            }
-
-            i = end;
-            sumD += double.CreateTruncating(V.Sum(ds));
-            sumY += double.CreateTruncating(V.Sum(ys));
-            sumYD += double.CreateTruncating(V.Sum(yds));
-        }
-
-        return (sumD, sumY, sumYD);
-    }
-}
-
 /// <summary>y = x̂ weight + bias per row, in three visits of a row in the cache.</summary>
 /// <remarks>Layer: c = the row's mean rounded to the element type, d = x - c; the mean is c + Σ d / n and the variance
 /// (Σ d² - (Σ d)²/n) / n, so neither the rounding of c nor a large mean costs digits. RMS: the same with c = 0 and the
@@ -91,7 +21,7 @@ internal readonly unsafe struct NormTiles<V, T>(
         {
             var from = x + row * n;
             var center = layer ? T.CreateTruncating(RowSum.Of<V, T, EntryTerm<V, T>>(n, new(from)) / n) : T.Zero;
-            var (d, square) = NormSums.Of<V, T>(from, n, center);
+            var (d, square) = DeviationSums.Of<V, T>(from, n, center);
             var shift = layer ? d / n : 0;
             var scale = 1 / Math.Sqrt(Math.Max(0, square / n - shift * shift) + eps);
             RowMap.Run<V, T, NormTerm<V, T>>(
@@ -145,7 +75,7 @@ internal readonly unsafe struct NormVjpTiles<V, T>(
             var center = layer ? mean[row] : T.Zero;
             var r = double.CreateTruncating(rstd[row]);
             double d = 0, y = 0, yd = 0;
-            if (layer || dx is not null) (d, y, yd) = NormSums.Of<V, T>(xRow, gRow, weight, n, center);
+            if (layer || dx is not null) (d, y, yd) = DeviationSums.Of<V, T>(xRow, gRow, weight, n, center);
             if (!layer) d = y = 0;
             var shift = d / n;
             var (rT, shiftT) = (T.CreateTruncating(r), T.CreateTruncating(-shift * r));

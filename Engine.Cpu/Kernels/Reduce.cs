@@ -53,7 +53,6 @@ public sealed partial class CpuBackend
 
     private static unsafe void ReduceBool(ReduceKernel kernel, in ReduceGeometry geometry, byte* x, byte* y)
     {
-        // Bools are bytes 0 and 1: "some" is their maximum, "every" their minimum.
         var action = new BoolReduction(kernel, geometry, x, y);
         Isa.Run<byte, BoolReduction>(ref action);
     }
@@ -89,7 +88,7 @@ public sealed partial class CpuBackend
                 case ReduceKernel.Min: Fold<V, MinFold<V, T>>(); break;
                 case ReduceKernel.Norm1: Fold<V, AbsoluteSumFold<V, T>>(); break;
                 case ReduceKernel.NormInf: Fold<V, AbsoluteMaxFold<V, T>>(); break;
-                case ReduceKernel.Variance: RunReduction<T, T, T, VarianceReduction<V, T>>(_geometry, x, y, p, 0.3); break;
+                case ReduceKernel.Variance: RunReduction<T, double, T, VarianceReduction<V, T>>(_geometry, x, y, p, 0.3); break;
                 case ReduceKernel.LogSumExp: RunReduction<T, T, T, LogSumExpReduction<V, T>>(_geometry, x, y, p, 0.6); break;
                 default: throw new TensorException($"Reduce: {kernel} needs bool elements");
             }
@@ -135,8 +134,8 @@ public sealed partial class CpuBackend
 
         public void Invoke<V>() where V : unmanaged, ILanes<V, byte>
         {
-            if (kernel == ReduceKernel.Any) Fold<V, MaxFold<V, byte>>();
-            else Fold<V, MinFold<V, byte>>();
+            if (kernel == ReduceKernel.Any) Fold<V, SomeFold<V>>();
+            else Fold<V, EveryFold<V>>();
         }
 
         private void Fold<V, TFold>() where V : unmanaged, ILanes<V, byte> where TFold : IFold<V, byte, byte, byte> =>

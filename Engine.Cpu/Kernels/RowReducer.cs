@@ -56,7 +56,7 @@ internal static unsafe class RowReducer<TIn, TPartial, TOut, TReduction>
     private static void ReduceSpan(in ReduceGeometry g, TIn* x, long start, long end, TPartial* result, int planeStride)
     {
         const int MaxDepth = 8; // of a segment's blocks
-        const int MaxPlanes = 4;
+        const int MaxPlanes = 5;
         var gathered = stackalloc TIn[g.Reduced.A == 1 && g.ReducedOuter.Count == 1 ? 0 : Block];
         if (end - start <= Block)
         {

@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using Edifice.Engine.Cpu.Simd;
 
 namespace Edifice.Engine.Cpu.Kernels;
