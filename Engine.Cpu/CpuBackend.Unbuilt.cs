@@ -56,9 +56,6 @@ public sealed partial class CpuBackend
     public void DepthwiseConvVjp(Tensor g, Tensor x, Tensor weight, Tensor? segments, int left, Tensor? dx, Tensor? dweight, Tensor? dbias) => throw new NotImplementedException();
 
     /// <inheritdoc/>
-    public void MatMul(Tensor a, Tensor b, Tensor y, in Epilogue epilogue) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
     public void LinearScan(Tensor a, Tensor b, Tensor? initial, bool reverse, Tensor h) => throw new NotImplementedException();
 
     /// <inheritdoc/>

@@ -15,7 +15,7 @@ public partial interface IBackend
     /// <see cref="Philox"/> defines, so every backend draws the same numbers.</summary>
     void Random(RandomKernel kernel, ulong seed, ulong offset, double p0, double p1, Tensor y);
 
-    /// <summary>y = x / (1 - p) where the element's uniform number (53 bits for both dtypes) is ≥ p, else 0. The same call with the same counters
-    /// is its own backward pass. Contiguous f32/f64.</summary>
+    /// <summary>y = x / (1 - p) where the element's uniform number (53 bits for both dtypes) is ≥ p, else 0. The same call
+    /// with the same counters is its own backward pass. Contiguous f32/f64.</summary>
     void Dropout(Tensor x, double p, ulong seed, ulong offset, Tensor y);
 }

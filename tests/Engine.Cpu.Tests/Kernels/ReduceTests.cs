@@ -49,36 +49,23 @@ public sealed class ReduceTests
         return slices.Select(s => s.ToArray()).ToArray();
     }
 
-    private static double ExactSum(IEnumerable<double> terms)
-    {
-        double sum = 0, lost = 0;
-        foreach (var t in terms)
-        {
-            var next = sum + t;
-            lost += Math.Abs(sum) >= Math.Abs(t) ? sum - next + t : t - next + sum;
-            sum = next;
-        }
-
-        return sum + lost;
-    }
-
     private static double Model(ReduceKernel kernel, double[] s, double p)
     {
         switch (kernel)
         {
-            case ReduceKernel.Sum: return ExactSum(s);
-            case ReduceKernel.Mean: return ExactSum(s) / s.Length;
+            case ReduceKernel.Sum: return Elements.ExactSum(s);
+            case ReduceKernel.Mean: return Elements.ExactSum(s) / s.Length;
             case ReduceKernel.Variance:
-                var mean = ExactSum(s) / s.Length;
-                return s.Length - p > 0 ? ExactSum(s.Select(v => (v - mean) * (v - mean))) / (s.Length - p) : double.NaN;
+                var mean = Elements.ExactSum(s) / s.Length;
+                return s.Length - p > 0 ? Elements.ExactSum(s.Select(v => (v - mean) * (v - mean))) / (s.Length - p) : double.NaN;
             case ReduceKernel.Max: return s.Aggregate(double.NegativeInfinity, Math.Max);
             case ReduceKernel.Min: return s.Aggregate(double.PositiveInfinity, Math.Min);
             case ReduceKernel.Prod: return s.Aggregate(1.0, (a, b) => a * b);
             case ReduceKernel.LogSumExp:
                 var max = s.Aggregate(double.NegativeInfinity, Math.Max);
-                return double.IsInfinity(max) ? max : max + Math.Log(ExactSum(s.Select(v => Math.Exp(v - max))));
-            case ReduceKernel.Norm1: return ExactSum(s.Select(Math.Abs));
-            case ReduceKernel.Norm2: return Math.Sqrt(ExactSum(s.Select(v => v * v)));
+                return double.IsInfinity(max) ? max : max + Math.Log(Elements.ExactSum(s.Select(v => Math.Exp(v - max))));
+            case ReduceKernel.Norm1: return Elements.ExactSum(s.Select(Math.Abs));
+            case ReduceKernel.Norm2: return Math.Sqrt(Elements.ExactSum(s.Select(v => v * v)));
             case ReduceKernel.NormInf: return s.Select(Math.Abs).Aggregate(0.0, Math.Max);
             case ReduceKernel.Any: return s.Any(v => v != 0) ? 1 : 0;
             default: return s.All(v => v != 0) ? 1 : 0;
@@ -159,7 +146,7 @@ public sealed class ReduceTests
     // Long slices take the segmented ways, which the small views above never reach.
     public static TheoryData<int[], int[]> LargeShapes => new()
     {
-        { [300_001], [0] }, { [3, 70_003], [1] }, { [5000, 37], [0] }, { [2500, 2, 600], [0] }, { [3, 1500, 70], [1] },
+        { [300_001], [0] }, { [3, 70_003], [1] }, { [5000, 37], [0] }, { [1500, 2, 300], [0] }, { [3, 1500, 70], [1] },
         { [40, 7, 300], [0, 2] }, { [1100, 3, 2, 5], [0, 2] }, { [2000, 1], [0] }, { [9, 40_000], [0] },
     };
 

@@ -109,6 +109,6 @@ public sealed class ScanTests
         var axis = byColumns ? 0 : 1;
         Assert.Null(Complaint(ScanKernel.Sum, view, axis, true, true, Math.Pow(2, -24), Elements.Uneven<float>));
         Assert.Null(Complaint(ScanKernel.Sum, view, axis, false, false, 0, Elements.Uneven<double>));
-        Assert.Null(Complaint(ScanKernel.LogSumExp, byColumns ? view : view with { Extents = [11, 900] }, axis, true, false, 0, r => 9 * r.NextDouble()));
+        Assert.Null(Complaint(ScanKernel.LogSumExp, view with { Extents = byColumns ? [300, 40] : [11, 500] }, axis, true, false, 0, r => 9 * r.NextDouble()));
     }
 }

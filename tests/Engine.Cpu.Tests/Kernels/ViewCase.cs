@@ -127,6 +127,20 @@ internal static class Elements
                 yield return Enumerable.Range(0, (int)n).Select(k => start + i + k * inner).ToArray();
     }
 
+    /// <summary>Σ of the terms with their rounding errors kept (Neumaier 1974).</summary>
+    public static double ExactSum(IEnumerable<double> terms)
+    {
+        double sum = 0, lost = 0;
+        foreach (var t in terms)
+        {
+            var next = sum + t;
+            lost += Math.Abs(sum) >= Math.Abs(t) ? sum - next + t : t - next + sum;
+            sum = next;
+        }
+
+        return sum + lost;
+    }
+
     /// <summary>Numbers of which sums lose digits: a wide range of sizes, both signs.</summary>
     public static T Uneven<T>(Random random) where T : unmanaged, INumber<T> =>
         T.CreateTruncating((random.NextDouble() - 0.3) * Math.Pow(10, random.Next(-3, 4)));
