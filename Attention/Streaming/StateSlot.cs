@@ -2,7 +2,7 @@ using Edifice.Engine;
 
 namespace Edifice.Attention;
 
-/// <summary>One tensor of a streaming state, as the part of a block that owns it declares it.</summary>
+/// <summary>One tensor of a streaming state, as the sublayer that owns it declares it.</summary>
 /// <remarks>A <see cref="Fixed"/> slot has one value per batch row and starts at zero. A <see cref="Cache"/> slot has one entry
 /// per past position and starts empty.</remarks>
 public sealed record StateSlot
@@ -15,7 +15,7 @@ public sealed record StateSlot
         Keep = keep;
     }
 
-    /// <summary>Its name, unique in its part.</summary>
+    /// <summary>Its name, unique in its sublayer.</summary>
     public string Name { get; }
 
     /// <summary>The extents of one batch row's value, or of one entry.</summary>
@@ -34,8 +34,8 @@ public sealed record StateSlot
     public static StateSlot Cache(string name, int? keep, int heads, int width) => new(name, [heads, width], true, keep);
 }
 
-/// <summary>All slots of a block, grouped by the part that owns them.</summary>
-/// <param name="Groups">Parts that have no state are there too, without slots: the numbers of groups are fixed.</param>
+/// <summary>All slots of a block, grouped by the sublayer that owns them.</summary>
+/// <param name="Groups">Sublayers that have no state are there too, without slots: the numbers of groups are fixed.</param>
 internal sealed record StatePlan(IReadOnlyList<(string Prefix, IReadOnlyList<StateSlot> Slots)> Groups)
 {
     /// <summary>True when a state of that plan fits this one.</summary>

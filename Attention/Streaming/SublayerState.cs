@@ -3,8 +3,8 @@ using Edifice.Engine.Autograd;
 
 namespace Edifice.Attention;
 
-/// <summary>The state of one part of a block: the slots it declared, by name.</summary>
-public sealed class PartState
+/// <summary>The streaming state of one sublayer: the slots it declared, by name.</summary>
+public sealed class SublayerState
 {
     private readonly StreamState _owner;
     private readonly IReadOnlyList<StateSlot> _slots;
@@ -12,7 +12,7 @@ public sealed class PartState
     private readonly Tensor?[] _values;
     private readonly TokenCache?[] _caches;
 
-    internal PartState(StreamState owner, string prefix, IReadOnlyList<StateSlot> slots, Func<string, StateSlot, Tensor> first)
+    internal SublayerState(StreamState owner, string prefix, IReadOnlyList<StateSlot> slots, Func<string, StateSlot, Tensor> first)
     {
         _owner = owner;
         Prefix = prefix;
@@ -63,16 +63,12 @@ public sealed class PartState
         for (var i = 0; i < _slots.Count; i++) yield return (FullName(i), _caches[i]?.Entries ?? _values[i]!.Detach());
     }
 
-    internal Tensor Copy(StateSlot slot)
+    /// <summary>A copy of a slot's tensor, in memory of its own.</summary>
+    internal Tensor Copy(string name)
     {
-        for (var i = 0; i < _slots.Count; i++)
-            if (_slots[i].Name == slot.Name)
-            {
-                using var view = _caches[i]?.Entries;
-                return (view ?? _values[i]!).Clone();
-            }
-
-        throw new ArgumentException($"no slot '{slot.Name}'", nameof(slot));
+        var i = _slots.TakeWhile(s => s.Name != name).Count();
+        using var view = _caches[i]?.Entries;
+        return (view ?? _values[i]!).Clone();
     }
 
     /// <summary>Zeroes the fixed values of one batch row (null: of all, and empties the caches).</summary>
@@ -94,7 +90,7 @@ public sealed class PartState
             var value = old.Clone();
             if (row is { } r)
             {
-                using var place = value.Narrow(0, r, 1).Alias();
+                using var place = value.Select(0, r);
                 place.FillInPlace(0);
             }
             else
