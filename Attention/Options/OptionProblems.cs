@@ -31,10 +31,10 @@ public sealed class OptionProblems
     public void Divides(string name, int value, string wholeName, int whole, string hint = "") => When(
         value >= 1 && whole >= 1 && whole % value != 0, $"{wholeName} {whole} is not divisible by {name} {value}{hint}");
 
-    /// <summary>The inner width of a feed-forward, as its rule gave it, must be at least 1.</summary>
-    public void InnerWidth(string name, double multiple, int hiddenSize, long width) => When(
-        hiddenSize >= 1 && !(double.IsFinite(multiple) && width is >= 1 and <= int.MaxValue),
-        Text($"{name} {multiple} times hidden_size {hiddenSize} gives no inner width from 1 to {int.MaxValue}"));
+    /// <summary>The multiple of H that is the inner width of a feed-forward, rounded, must give at least 1.</summary>
+    public void FeedForward(double multiple, int hiddenSize) => When(
+        hiddenSize >= 1 && Choices.InnerWidth(multiple, hiddenSize) < 1,
+        Text($"ffn_mult {multiple} times hidden_size {hiddenSize} gives no inner width of at least 1"));
 
     /// <summary>An enumeration's value must be one that has a name.</summary>
     public void Known<TEnum>(string name, TEnum value) where TEnum : struct, Enum =>
