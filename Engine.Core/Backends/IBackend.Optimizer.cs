@@ -15,7 +15,7 @@ public enum OptimizerKernel
     RmsProp,
 }
 
-/// <summary>The numbers of one step; which are read depends on the rule (ops-basic, section 7).</summary>
+/// <summary>The numbers of one step; which are read depends on the rule. RMSprop's α is <paramref name="Beta2"/>.</summary>
 public readonly record struct OptimizerSettings(
     double LearningRate, double WeightDecay, double Beta1, double Beta2, double Eps,
     double Momentum, double Dampening, bool Nesterov, long Step);

@@ -68,4 +68,13 @@ public sealed partial class Tensor
         Backend.Zip(BinaryKernel.Multiply, this, other, this);
         return this;
     }
+
+    /// <summary>this = min(max(this, low), high); NaN stays.</summary>
+    public Tensor ClampInPlace(double low, double high)
+    {
+        if (!(low <= high)) throw TensorException.For("ClampInPlace", $"the bounds [{low}, {high}] are empty", this);
+        MarkWritten("ClampInPlace");
+        Backend.Map(UnaryKernel.Clamp, this, this, low, high);
+        return this;
+    }
 }

@@ -1,4 +1,4 @@
-using Edifice.Engine.Ops;
+using Edifice.Engine.Autograd;
 
 namespace Edifice.Engine.Ops
 {

@@ -132,8 +132,8 @@ public sealed partial class Tensor
         int low = step > 0 ? 0 : -1, high = step > 0 ? n : n - 1;
         var from = start is { } s ? Math.Clamp(s < 0 ? s + n : s, low, high) : step > 0 ? 0 : n - 1;
         var to = stop is { } t ? Math.Clamp(t < 0 ? t + n : t, low, high) : step > 0 ? n : -1;
-        var count = step > 0 ? (to - from + step - 1) / step : (from - to - step - 1) / -step;
-        return Strided(a, from, Math.Max(0, count), step);
+        long distance = step > 0 ? to - from : from - to, stride = Math.Abs((long)step);
+        return Strided(a, from, distance <= 0 ? 0 : (int)((distance + stride - 1) / stride), step);
     }
 
     /// <summary><paramref name="length"/> entries of an axis from <paramref name="start"/>.</summary>
@@ -208,8 +208,12 @@ public sealed partial class Tensor
             var axis = 0;
             foreach (var place in places)
             {
-                if (place.IsRange) y = y.Slice(axis, place.Start(y.Layout.Dims[axis]), place.Stop(y.Layout.Dims[axis++]), place.Step);
-                else y = y.Select(axis, place.Start(y.Layout.Dims[axis]));
+                // What lies before the axis is negative here, which Slice and Select would count from the end once more.
+                var n = y.Layout.Dims[axis];
+                int start = place.Start(n), stop = place.Stop(n);
+                if (place.IsRange) y = y.Slice(axis++, Math.Max(start, 0), Math.Max(stop, 0), place.Step);
+                else if (start >= 0) y = y.Select(axis, start);
+                else throw TensorException.For("index", $"index {start - n} is outside axis {axis} of {n} entries", y);
             }
 
             return y;
@@ -228,6 +232,7 @@ public sealed partial class Tensor
         {
             var old = i < extra ? 1 : Layout.Dims[i - extra];
             if (dims[i] == -1 && i >= extra) dims[i] = old;
+            if (dims[i] < 0) throw TensorException.For("Expand", $"the target [{string.Join(", ", dims)}] has an illegal extent", this);
             if (dims[i] == old) strides[i] = i < extra ? 0 : Layout.Strides[i - extra];
             else if (old != 1) throw TensorException.For("Expand", $"axis {i - extra} has {old} entries and cannot become {dims[i]} (target [{string.Join(", ", dims)}]): only 1 repeats", this);
         }
@@ -338,16 +343,16 @@ public sealed partial class Tensor
     public Tensor[] Split(ReadOnlySpan<int> sizes, int axis = 0)
     {
         var a = NormalizeAxis("Split", axis);
-        var pieces = new Tensor[sizes.Length];
-        long start = 0;
-        for (var i = 0; i < pieces.Length; i++)
+        long total = 0;
+        foreach (var size in sizes) total = size < 0 ? long.MinValue : total + size;
+        if (total != Layout.Dims[a])
         {
-            pieces[i] = Narrow(a, checked((int)start), sizes[i]);
-            start += sizes[i];
+            throw TensorException.For(
+                "Split", $"the lengths [{string.Join(", ", sizes.ToArray())}] must cover axis {axis} of {Layout.Dims[a]} entries", this);
         }
 
-        if (start != Layout.Dims[a])
-            throw TensorException.For("Split", $"the lengths add up to {start}, axis {axis} has {Layout.Dims[a]}", this);
+        var pieces = new Tensor[sizes.Length];
+        for (int i = 0, start = 0; i < pieces.Length; start += sizes[i++]) pieces[i] = Narrow(a, start, sizes[i]);
         return pieces;
     }
 

@@ -17,8 +17,10 @@ public readonly struct TensorIndex
 
     internal int Step { get; }
 
+    /// <summary>Where the entry or the run begins, from the front; negative when it lies before the axis.</summary>
     internal int Start(int extent) => _range.Start.GetOffset(extent);
 
+    /// <summary>Where the run ends, as for <see cref="Start"/>.</summary>
     internal int Stop(int extent) => _range.End.GetOffset(extent);
 
     /// <summary>A range with a positive step.</summary>
@@ -30,7 +32,7 @@ public readonly struct TensorIndex
 
     /// <summary>One entry; negative counts from the end.</summary>
     public static implicit operator TensorIndex(int index) =>
-        new(index < 0 ? ^-index..^0 : index..index, false, 1);
+        new(index < 0 ? ^-Math.Max(index, -int.MaxValue)..^0 : index..index, false, 1);
 
     /// <summary>One entry.</summary>
     public static implicit operator TensorIndex(Index index) => new(index..index, false, 1);

@@ -45,6 +45,14 @@ public sealed class OptionBag
         return new OptionBag(new(_values) { [name] = document.RootElement.Clone() });
     }
 
+    /// <summary>These options without one of them.</summary>
+    public OptionBag Without(string name)
+    {
+        var values = new Dictionary<string, JsonElement>(_values);
+        values.Remove(name);
+        return new OptionBag(values);
+    }
+
     /// <summary>True when the option is set to something other than null.</summary>
     public bool Has(string name) => _values.TryGetValue(name, out var v) && v.ValueKind != JsonValueKind.Null;
 
