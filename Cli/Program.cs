@@ -1,1 +1,5 @@
-return 0;
+using Edifice.Cli.Commands;
+using Edifice.Engine.Cuda;
+
+CudaBackend.Register();
+return CommandTree.Run(args);

@@ -1,7 +1,26 @@
 namespace Edifice.Engine.Backends;
 
-/// <summary>Recurrences over time. Operands contiguous, f32/f64; an absent initial state is zero; every final state is
-/// written. Equations: the pages named in Engine.Core/Ops.</summary>
+/// <summary>How a matrix state fades from step to step.</summary>
+public enum StateDecayKind
+{
+    /// <summary>Not at all.</summary>
+    None,
+    /// <summary>By one factor per head, the same at every step.</summary>
+    PerHead,
+    /// <summary>By e^g per key channel and step; the tensor holds g ≤ 0 [B, L, h, dk].</summary>
+    Log,
+    /// <summary>By a factor per key channel and step; the tensor holds it [B, L, h, dk].</summary>
+    Gate,
+}
+
+/// <summary>What a matrix-state recurrence does besides its tensors.</summary>
+/// <param name="Decay">How the state fades.</param>
+/// <param name="HeadFactors">The factors of <see cref="StateDecayKind.PerHead"/>, in double; otherwise null.</param>
+/// <param name="Scale">Multiplies every output.</param>
+public readonly record struct MatrixStateSpec(StateDecayKind Decay, double[]? HeadFactors, double Scale);
+
+/// <summary>Recurrences over time. Operands contiguous, f32/f64; an absent initial state is zero. Equations: the pages named in
+/// Engine.Core/Ops.</summary>
 public partial interface IBackend
 {
     /// <summary>h_t = a_t h_{t-1} + b_t over axis 1 of [B, L, D]; initial [B, D] or null; <paramref name="reverse"/> runs
@@ -10,4 +29,32 @@ public partial interface IBackend
 
     /// <summary>Backward of the forward-running <see cref="LinearScan"/>: dh [B, L, D], dfinal [B, D] or null.</summary>
     void LinearScanVjp(Tensor dh, Tensor? dfinal, Tensor a, Tensor h, Tensor? initial, Tensor da, Tensor db, Tensor? dinitial);
+
+    /// <summary>Steps between the states that <see cref="MatrixState"/> keeps for its backward pass.</summary>
+    int MatrixStateSpacing { get; }
+
+    /// <summary>S_t = diag(decay_t) S_{t-1} + bᵀ (a S_{t-1}) + kᵀ v, o_t = scale q S_t per batch row and head; the middle term
+    /// (delta rule) only where a and b are given. q, k, a, b, decay [B, L, h, dk], v, o [B, L, h, dv], states
+    /// [B, h, dk, dv]. One kernel serves linear attention, retention, GLA, HGRN-2 and WKV-7.</summary>
+    /// <param name="spec">Decay and scale.</param>
+    /// <param name="q">Reads the state after the step's own update.</param>
+    /// <param name="k">Writes it.</param>
+    /// <param name="v">What is written.</param>
+    /// <param name="decay">For <see cref="StateDecayKind.Log"/> and <see cref="StateDecayKind.Gate"/>, otherwise null.</param>
+    /// <param name="a">Reads the state before its decay; null with <paramref name="b"/>.</param>
+    /// <param name="b">Writes back what a read.</param>
+    /// <param name="initial">State before step 0, or null.</param>
+    /// <param name="output">o.</param>
+    /// <param name="final">State after the last step.</param>
+    /// <param name="kept">[B, h, ⌈L / spacing⌉, dk, dv]: the state before every spacing-th step; null: no backward pass
+    /// will follow.</param>
+    void MatrixState(in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? a, Tensor? b,
+        Tensor? initial, Tensor output, Tensor final, Tensor? kept);
+
+    /// <summary>Backward of <see cref="MatrixState"/>: states are rebuilt from the kept ones, never by inverting a step. The
+    /// gradient of the decay is by the form given (g or factor), as rowsum(dS ⊙ S), which has no cancellation.
+    /// dfinal may be null; ddecay, da, db are null exactly where their operands are; dinitial is null where it is not
+    /// wanted.</summary>
+    void MatrixStateVjp(in MatrixStateSpec spec, Tensor dout, Tensor? dfinal, Tensor q, Tensor k, Tensor v, Tensor? decay,
+        Tensor? a, Tensor? b, Tensor kept, Tensor dq, Tensor dk, Tensor dv, Tensor? ddecay, Tensor? da, Tensor? db, Tensor? dinitial);
 }

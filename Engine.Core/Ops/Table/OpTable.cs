@@ -27,6 +27,11 @@ public static class OpTable
         Add("Conv", Conv.Entries());
         Add("Rotary", Rotary.Entries());
         Add("Fourier", Fourier.Entries());
+        Add("Recurrence", RecurrenceOps.Entries());
+        Add("RgLru", RgLruOps.Entries());
+        Add("TokenShift", TokenShiftOps.Entries());
+        Add("Favor", Favor.Entries());
+        Add("Nystrom", Nystrom.Entries());
     }
 
     /// <summary>All ops in the order of their families.</summary>

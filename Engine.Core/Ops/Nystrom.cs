@@ -1,0 +1,145 @@
+using Edifice.Engine.Ops;
+
+namespace Edifice.Engine
+{
+    /// <summary>How landmarks cut the sequence.</summary>
+    public enum LandmarkSegments
+    {
+        /// <summary>M segments, the last L mod M of them one longer.</summary>
+        Balanced,
+
+        /// <summary>Segments of ⌈L/M⌉, a shorter first one.</summary>
+        EndAligned,
+    }
+
+    public sealed partial class Tensor
+    {
+        /// <summary>The iterative pseudo-inverse of Nyströmformer (Xiong et al. 2021): Z = Aᵀ / (r c), then repeatedly
+        /// Z ← ¼ Z (13 I - X (15 I - X (7 I - X))), X = A Z, with r the largest row sum and c the largest column sum of |A|.
+        /// Differentiated as unrolled, through r and c too.</summary>
+        /// <param name="iterations">Steps; results depend on it.</param>
+        /// <param name="perMatrix">r and c of each matrix; false: one pair for the whole tensor.</param>
+        public Tensor IterativePseudoInverse(int iterations, bool perMatrix = true)
+        {
+            if (Rank < 2 || Count == 0) throw TensorException.For("pinv_iterative", "needs matrices […, n, m]", this);
+            if (iterations < 0) throw TensorException.For("pinv_iterative", $"the number of steps cannot be {iterations}", this);
+            var size = Abs();
+            Tensor rows = size.Sum(-1), columns = size.Sum(-2);
+            var r = perMatrix ? rows.Max([-1], keepdim: true).Unsqueeze(-1) : rows.Max();
+            var c = perMatrix ? columns.Max([-1], keepdim: true).Unsqueeze(-1) : columns.Max();
+            var z = Transpose() / (r * c);
+            var one = Eye(Layout.Dims[^2], dtype: DType, device: Device);
+            for (var i = 0; i < iterations; i++)
+            {
+                var x = MatMul(z);
+                z = z.MatMul(one * 13 - x.MatMul(one * 15 - x.MatMul(one * 7 - x))) * 0.25;
+            }
+
+            return z;
+        }
+
+        /// <summary>Nyström attention (Xiong et al. 2021): F1 Z (F3 v) through landmarks that are segment means of queries and keys;
+        /// exact softmax attention when L ≤ M. Bidirectional.</summary>
+        /// <param name="q">[B, L, h, d].</param>
+        /// <param name="k">[B, L, h, d].</param>
+        /// <param name="v">[B, L, h, d].</param>
+        /// <param name="landmarks">M.</param>
+        /// <param name="iterations">Steps of the pseudo-inverse.</param>
+        /// <param name="segments">How landmarks cut the sequence.</param>
+        /// <param name="perMatrix">Scale of the pseudo-inverse's start per matrix.</param>
+        /// <param name="convWeight">[h, K], K odd: adds a convolution of the values along time; null: none.</param>
+        public static Tensor NystromAttention(
+            Tensor q, Tensor k, Tensor v, int landmarks, int iterations = 6, LandmarkSegments segments = LandmarkSegments.Balanced,
+            bool perMatrix = true, Tensor? convWeight = null)
+        {
+            ArgumentNullException.ThrowIfNull(q);
+            ArgumentNullException.ThrowIfNull(k);
+            ArgumentNullException.ThrowIfNull(v);
+            AttentionOps.Check(q, k, v, new AttentionOptions());
+            if (q.Layout.Dims[1] != k.Layout.Dims[1] || q.Layout.Dims[2] != k.Layout.Dims[2]) throw TensorException.For("nystrom_attention", "q, k and v must have one length and one number of heads", q, k, v);
+            if (landmarks < 1 || iterations < 1) throw TensorException.For("nystrom_attention", $"needs at least one landmark and one iteration, got {landmarks} and {iterations}", q);
+            var length = q.Layout.Dims[1];
+            Tensor y;
+            if (length <= landmarks)
+            {
+                y = Attention(q, k, v).Output;
+            }
+            else
+            {
+                var scale = 1 / Math.Sqrt(q.Layout.Dims[3]);
+                var means = Nystrom.SegmentMeans(length, landmarks, segments, q.DType, q.Device);
+                Tensor qs = q.Transpose(1, 2) * scale, ks = k.Transpose(1, 2);
+                Tensor qm = means.MatMul(qs), km = means.MatMul(ks);
+                var f1 = qs.MatMul(km.Transpose()).Softmax();
+                var f2 = qm.MatMul(km.Transpose()).Softmax();
+                var f3 = qm.MatMul(ks.Transpose()).Softmax();
+                y = f1.MatMul(f2.IterativePseudoInverse(iterations, perMatrix).MatMul(f3.MatMul(v.Transpose(1, 2)))).Transpose(1, 2);
+            }
+
+            if (convWeight is null) return y;
+            int heads = v.Layout.Dims[2], width = v.Layout.Dims[3];
+            if (convWeight.Rank != 2 || convWeight.Layout.Dims[0] != heads) throw TensorException.For("nystrom_attention", $"the convolution must be [{heads}, K]", convWeight, v);
+            // One kernel per head serves all its channels.
+            var perChannel = convWeight.Unsqueeze(1).Expand(heads, width, convWeight.Layout.Dims[1]).Flatten(0, 1);
+            return y + v.Flatten(2, 3).DepthwiseConv1d(perChannel).Unflatten(2, heads, width);
+        }
+    }
+}
+
+namespace Edifice.Engine.Ops
+{
+    /// <summary>Landmarks and the table's rows of Nyström attention.</summary>
+    internal static class Nystrom
+    {
+        /// <summary>[M, L] (or [M', L]) with rows that average one segment each.</summary>
+        public static Tensor SegmentMeans(int length, int landmarks, LandmarkSegments kind, DType dtype, Device device)
+        {
+            var sizes = new List<int>();
+            if (kind == LandmarkSegments.Balanced)
+            {
+                for (var j = 0; j < landmarks; j++) sizes.Add(length / landmarks + (j >= landmarks - length % landmarks ? 1 : 0));
+            }
+            else
+            {
+                var size = (length + landmarks - 1) / landmarks;
+                var count = (length + size - 1) / size;
+                sizes.Add(length - (count - 1) * size);
+                for (var j = 1; j < count; j++) sizes.Add(size);
+            }
+
+            var weights = new double[sizes.Count * length];
+            var at = 0;
+            for (var j = 0; j < sizes.Count; at += sizes[j++])
+                weights.AsSpan(j * length + at, sizes[j]).Fill(1.0 / sizes[j]);
+            return Tensor.FromDoubles(weights, [sizes.Count, length], dtype, device);
+        }
+
+        private static LandmarkSegments Segments(OptionBag o) => o.Text("landmark_segments", "balanced") switch
+        {
+            "balanced" => LandmarkSegments.Balanced,
+            "end_aligned" => LandmarkSegments.EndAligned,
+            var other => throw new TensorException($"unknown landmark segments '{other}': balanced or end_aligned"),
+        };
+
+        private static bool PerMatrix(OptionBag o, string name) => o.Text(name, "exact") switch
+        {
+            "exact" => true,
+            "original" => false,
+            var other => throw new TensorException($"unknown {name} '{other}': exact or original"),
+        };
+
+        public static IEnumerable<OpEntry> Entries()
+        {
+            yield return new OpEntry("pinv_iterative", c => c["a"].IterativePseudoInverse(c.Options.Int("iterations", 6), PerMatrix(c.Options, "init")),
+                () => OpCase.Of("""{"iterations": 3}""", ("a", Sample.Normal(2, 3, 3))), () => OpCase.Of("""{"iterations": 2, "init": "original"}""", ("a", Sample.Normal(2, 2, 3))));
+            yield return new OpEntry("nystrom_attention", c => Tensor.NystromAttention(
+                    c["q"], c["k"], c["v"], c.Options.Int("num_landmarks", 32), c.Options.Int("pinv_iterations", 6), Segments(c.Options),
+                    PerMatrix(c.Options, "pinv_init"), c.Optional("conv_weight")),
+                () => Heads("""{"num_landmarks": 3, "pinv_iterations": 2}""", 7), () => Heads("""{"num_landmarks": 4, "pinv_iterations": 2, "landmark_segments": "end_aligned", "pinv_init": "original"}""", 6),
+                () => Heads("""{"num_landmarks": 8}""", 4));
+        }
+
+        private static OpCase Heads(string options, int length) => OpCase.Of(
+            options, ("q", Sample.Normal(1, length, 2, 3)), ("k", Sample.Normal(1, length, 2, 3)), ("v", Sample.Normal(1, length, 2, 3)), ("conv_weight", Sample.Normal(2, 3)));
+    }
+}
