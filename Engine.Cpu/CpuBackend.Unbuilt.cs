@@ -86,9 +86,6 @@ public sealed partial class CpuBackend
     public void IndexAdd(Tensor src, Tensor index, int axis, Tensor y) => throw new NotImplementedException();
 
     /// <inheritdoc/>
-    public void MatMul(Tensor a, Tensor b, Tensor y, in Epilogue epilogue) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
     public void OptimizerStep(OptimizerKernel kernel, in OptimizerSettings settings, Tensor parameter, Tensor gradient, double gradientScale, Tensor? state0, Tensor? state1, Tensor? state2) => throw new NotImplementedException();
 
     /// <inheritdoc/>

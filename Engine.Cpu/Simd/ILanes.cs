@@ -106,7 +106,8 @@ internal unsafe interface ILanes<TSelf, T>
     /// <summary>Integer part. Float only.</summary>
     static abstract TSelf Truncate(TSelf a);
 
-    /// <summary>a 2^n for integral n of any size, rounded once, also where the result is subnormal. Float only.</summary>
+    /// <summary>a 2^n for integral |n| ≤ 250 (float), 2000 (double), rounded once also where the result is subnormal. Float
+    /// only.</summary>
     static abstract TSelf Scale(TSelf a, TSelf n);
 
     /// <summary>Sum of the bit patterns as integers of the element's size.</summary>

@@ -8,20 +8,49 @@ internal static partial class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Log<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
+        var m = SplitNumber<V, T>(x, out var e);
+        var y = LogOfSplit<V, T>(m - V.Const(1), V.Zero, e);
+
+        y = V.Select(V.Less(x, V.Const(double.PositiveInfinity)), y, x); // +∞ and NaN stay
+        y = V.Select(V.Less(x, V.Zero), V.Const(double.NaN), y);
+        return V.Select(V.Equal(x, V.Zero), V.Const(double.NegativeInfinity), y);
+    }
+
+    /// <summary>ln(1 + x). Error below 2 ulp, near 0 below 1 ulp; -1 gives -∞, below it NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Log1p<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    {
+        var y = Log1pOfFinite<V, T>(x);
+        y = V.Select(V.Less(x, V.Const(double.PositiveInfinity)), y, x);
+        y = V.Select(V.Less(x, V.Const(-1)), V.Const(double.NaN), y);
+        y = V.Select(V.Equal(x, V.Zero), x, y);
+        return V.Select(V.Equal(x, V.Const(-1)), V.Const(double.NegativeInfinity), y);
+    }
+
+    /// <summary>ln(1 + x) for finite x &gt; -1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Log1pOfFinite<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    {
+        // u + c = 1 + x exactly, so that ln(1 + x) = ln u + c/u up to c². Where u needs no scaling, u - 1 + c is x itself.
+        var u = x + V.Const(1);
+        var back = u - x;
+        var c = (x - (u - back)) + (V.Const(1) - back);
+        var m = SplitExponent<V, T>(u, out var e);
+        var unscaled = V.Equal(e, V.Zero);
+        var f = V.Select(unscaled, x, m - V.Const(1));
+        return LogOfSplit<V, T>(f, V.AndNot(c / u, unscaled), e);
+    }
+
+    /// <summary>Splits a positive x, subnormal or not, into m 2^e with m in [√½, √2).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V SplitNumber<V, T>(V x, out V e) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    {
         // Subnormals are brought into the normal range first, exactly.
         var single = typeof(T) == typeof(float);
         var tiny = V.Less(x, V.Const(single ? 1.1754943508222875e-38 : 2.2250738585072014e-308));
-        var normal = V.Select(tiny, x * V.Const(single ? 1 << 24 : 1L << 54), x);
-        var m = SplitExponent<V, T>(normal, out var e);
+        var m = SplitExponent<V, T>(V.Select(tiny, x * V.Const(single ? 1 << 24 : 1L << 54), x), out e);
         e -= V.Const(single ? 24 : 54) & tiny;
-
-        var f = m - V.Const(1);
-        var y = LogNearOne<V, T>(f, V.Zero, e);
-
-        var infinity = V.Const(double.PositiveInfinity);
-        y = V.Select(V.Less(x, infinity), y, x); // +∞ and NaN stay
-        y = V.Select(V.Less(x, V.Zero), V.Const(double.NaN), y);
-        return V.Select(V.Equal(x, V.Zero), -infinity, y);
+        return m;
     }
 
     /// <summary>ln(1 + f) + c + e ln 2 for 1 + f in [√½, √2) and a small correction c.</summary>
@@ -29,7 +58,7 @@ internal static partial class LaneMath
     /// s² on: the leading term f is exact, so that results near 0 keep their digits. R's error relative to the result:
     /// 2^-30 (float), 2^-59 (double).</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V LogNearOne<V, T>(V f, V c, V e) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    private static V LogOfSplit<V, T>(V f, V c, V e) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
         var s = f / (f + V.Const(2));
         var z = s * s;
