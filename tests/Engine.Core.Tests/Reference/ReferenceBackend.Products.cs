@@ -30,7 +30,7 @@ internal sealed partial class ReferenceBackend
         var s = spec;
         int dv = v.Layout.Dims[3];
         double[] values = Load(v), r = new double[output.Count], l = new double[lse.Count];
-        EachQuery(spec, q, k, v, keyMask, querySegments, keySegments, (row, scores, keys) =>
+        EachQuery(spec, q, k, keyMask, querySegments, keySegments, (row, scores, keys) =>
         {
             l[row] = LogSumExp(scores);
             for (var j = 0; j < scores.Length; j++)
@@ -49,7 +49,7 @@ internal sealed partial class ReferenceBackend
         double[] g = Load(dout), ql = Load(q), kl = Load(k), vl = Load(v), o = Load(output), l = Load(lse);
         double[] rq = new double[ql.Length], rk = new double[kl.Length], rv = new double[vl.Length];
         var gl = LoadOrNull(dlse);
-        EachQuery(spec, q, k, v, keyMask, querySegments, keySegments, (row, scores, keys) =>
+        EachQuery(spec, q, k, keyMask, querySegments, keySegments, (row, scores, keys) =>
         {
             double delta = 0;
             for (var c = 0; c < w; c++) delta += g[row * w + c] * o[row * w + c];
@@ -77,7 +77,7 @@ internal sealed partial class ReferenceBackend
     }
 
     /// <summary>Visits every query row (in [B, Lq, h] order) with its scores, -inf where it sees nothing, and the key rows.</summary>
-    private static void EachQuery(AttentionSpec spec, Tensor q, Tensor k, Tensor v, Tensor? keyMask, Tensor? querySegments, Tensor? keySegments,
+    private static void EachQuery(AttentionSpec spec, Tensor q, Tensor k, Tensor? keyMask, Tensor? querySegments, Tensor? keySegments,
         Action<int, double[], int[]> visit)
     {
         int batch = q.Layout.Dims[0], lq = q.Layout.Dims[1], h = q.Layout.Dims[2], d = q.Layout.Dims[3], lk = k.Layout.Dims[1], groups = k.Layout.Dims[2];
