@@ -59,15 +59,6 @@ public sealed partial class CpuBackend
     public void GatedVjp(Activation activation, Tensor g, Tensor gate, Tensor up, Tensor dgate, Tensor dup) => throw new NotImplementedException();
 
     /// <inheritdoc/>
-    public void Rotate(Tensor x, Tensor cos, Tensor sin, bool interleaved, bool inverse, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
-    public void DepthwiseConv(Tensor x, Tensor weight, Tensor? bias, Tensor? segments, int left, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
-    public void DepthwiseConvVjp(Tensor g, Tensor x, Tensor weight, Tensor? segments, int left, Tensor? dx, Tensor? dweight, Tensor? dbias) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
     public void Gather(Tensor x, Tensor index, int axis, Tensor y) => throw new NotImplementedException();
 
     /// <inheritdoc/>
@@ -87,12 +78,6 @@ public sealed partial class CpuBackend
 
     /// <inheritdoc/>
     public void Dropout(Tensor x, double p, ulong seed, ulong offset, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
-    public void LinearScan(Tensor a, Tensor b, Tensor? initial, bool reverse, Tensor h) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
-    public void LinearScanVjp(Tensor dh, Tensor? dfinal, Tensor a, Tensor h, Tensor? initial, Tensor da, Tensor db, Tensor? dinitial) => throw new NotImplementedException();
 
     /// <inheritdoc/>
     public void Reduce(ReduceKernel kernel, Tensor x, ReadOnlySpan<int> axes, Tensor y, double p) => throw new NotImplementedException();
