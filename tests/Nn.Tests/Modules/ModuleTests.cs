@@ -152,6 +152,28 @@ public class ModuleTests
         Assert.Throws<AutogradException>(() => loss.Backward());
     }
 
+    [Fact]
+    public void A_substituted_parameter_takes_the_gradient_and_the_own_one_returns()
+    {
+        var layer = new Linear(2, 1, bias: false, options: new ParameterOptions { DType = DType.Float64 });
+        var own = layer.Weight.Value;
+        var other = Tensor.FromArray(new double[,] { { 2, 3 } }).RequiresGrad();
+        var x = Tensor.FromArray(new[] { 5.0, 7 });
+        using (layer.Substitute(new Dictionary<string, Tensor> { ["weight"] = other }))
+        {
+            var y = layer.Forward(x);
+            Assert.Equal(31, y.Item());
+            y.Backward();
+            Assert.Throws<InvalidOperationException>(() => layer.Substitute(new Dictionary<string, Tensor> { ["weight"] = other }));
+        }
+
+        Assert.Equal([5.0, 7], other.Grad!.ToArray<double>());
+        Assert.Null(own.Grad);
+        Assert.Same(own, layer.Weight.Value);
+        Assert.Throws<TensorException>(() => layer.Substitute(new Dictionary<string, Tensor> { ["weigth"] = other }));
+        Assert.Throws<TensorException>(() => layer.Substitute(new Dictionary<string, Tensor> { ["weight"] = x }));
+    }
+
     internal static Tensor Index => Tensor.FromArray(new long[,] { { 0, 1, 2 }, { 4, 3, 2 } });
 
     private sealed class Open : Module
