@@ -1,4 +1,3 @@
-using Edifice.Engine.Backends;
 using Edifice.Engine.Cpu.Kernels;
 using Edifice.Engine.Cpu.Simd;
 

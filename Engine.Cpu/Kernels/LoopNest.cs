@@ -152,7 +152,7 @@ internal unsafe struct LoopNest
     private struct Tiles<TRow> : ITiles where TRow : unmanaged, IRow
     {
         private LoopNest _nest;
-        private TRow _row;
+        private readonly TRow _row;
         private fixed long _at[MaxOperands];
         private readonly long _planes, _planesPerTile, _blockRows, _blockColumns, _blocksAcross, _blocksPerPlane;
 
