@@ -184,6 +184,7 @@ internal unsafe struct LoopNest
             var block = tile % _blocksPerPlane;
             var last = Math.Min(first + _planesPerTile, _planes);
             int rank = _nest._rank, inner = rank - 1;
+            var kernel = _row; // a copy that calls may go through without another
             var row = block / _blocksAcross * _blockRows;
             var column = block % _blocksAcross * _blockColumns;
             var rowEnd = Math.Min(row + _blockRows, _nest._extent[rank - 2]);
@@ -207,7 +208,7 @@ internal unsafe struct LoopNest
                     for (var r = row; r < rowEnd; r++)
                     {
                         for (var i = 0; i < MaxOperands; i++) at[i] = plane[i];
-                        _row.Run(at, step + inner * MaxOperands, count);
+                        kernel.Run(at, step + inner * MaxOperands, count);
                         for (var i = 0; i < MaxOperands; i++) plane[i] += step[(rank - 2) * MaxOperands + i];
                     }
                 }
