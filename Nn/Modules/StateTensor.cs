@@ -62,7 +62,7 @@ public abstract class StateTensor
         using var off = Tensor.NoGrad();
         // A view would let somebody else write into the state, and optimizers walk memory in a straight line.
         if (value.NeedsGradient || !value.IsContiguous || !value.Storage.IsUnique) return value.Clone();
-        value.ScopeLevel = 0;
+        value.Owner = null;
         return value;
     }
 }
