@@ -42,10 +42,9 @@ public sealed class TokenStream : IDisposable
         {
             var all = _context is null ? local : Tensor.Cat([_context, local], 1);
             if (all.Size(1) > _contextLength) all = all.Narrow(1, all.Size(1) - _contextLength, _contextLength);
-            var kept = all.Clone();
-            scope.Keep(kept);
-            _context?.Dispose();
-            _context = kept;
+            var before = _context;
+            _context = StateMemory.Own(all.Clone());
+            before?.Dispose();
             hidden = _model.Block.ForwardSequence(_model.Embedding.Forward(all)).Select(1, -1);
         }
 

@@ -10,7 +10,7 @@ internal static class StateMemory
     {
         using var outside = TensorScope.Suspend();
         if (!value.Storage.IsUnique || !value.IsContiguous) return value.Clone();
-        value.ScopeLevel = 0;
+        value.Owner = null;
         return value;
     }
 }
