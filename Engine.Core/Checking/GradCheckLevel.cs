@@ -270,7 +270,8 @@ internal sealed class GradCheckLevel
     {
         double sum = 0;
         for (var k = 0; k < a.Length; k++)
-            for (var o = 0; o < a[k].Length; o++) sum += a[k][o] * b[k][o] * a[k][o] * b[k][o];
+            for (var o = 0; o < a[k].Length; o++)
+                if (double.IsFinite(a[k][o])) sum += a[k][o] * b[k][o] * a[k][o] * b[k][o];
         return Math.Sqrt(sum);
     }
 
