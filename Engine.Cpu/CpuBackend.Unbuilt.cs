@@ -9,5 +9,4 @@ public sealed partial class CpuBackend
 
     /// <inheritdoc/>
     public void AttentionVjp(in AttentionSpec spec, Tensor dout, Tensor? dlse, Tensor q, Tensor k, Tensor v, Tensor? keyMask, Tensor? querySegments, Tensor? keySegments, Tensor output, Tensor lse, Tensor dq, Tensor dk, Tensor dv) => throw new NotImplementedException();
-
 }
