@@ -51,10 +51,9 @@ public static class BlockGolden
         var hidden = new List<Tensor>();
         for (var t = 0; t < x.Size(1); t += piece)
         {
-            int start = t, n = Math.Min(piece, x.Size(1) - t);
-            var part = SequenceInputs.FromNamed(name => inputs.Given.FirstOrDefault(i => i.Name == name).Value?.Narrow(1, start, n));
-            var row = x.Narrow(1, start, n);
-            hidden.Add(piece == 1 ? block.Step(row.Squeeze(1), state, part).Unsqueeze(1) : block.Prefill(row, state, part));
+            var n = Math.Min(piece, x.Size(1) - t);
+            var (rows, part) = (x.Narrow(1, t, n), inputs.Narrow(t, n));
+            hidden.Add(piece == 1 ? block.Step(rows.Squeeze(1), state, part).Unsqueeze(1) : block.Prefill(rows, state, part));
         }
 
         comparer.Compare("hidden", Tensor.Cat([.. hidden], 1), file.Read("hidden"), GoldenTolerance.Result(dtype));

@@ -72,10 +72,7 @@ public static class BlockGradCheck
         var t = 0;
         foreach (var n in pieces)
         {
-            var start = t;
-            var part = inputs is null ? null
-                : SequenceInputs.FromNamed(name => inputs.Given.FirstOrDefault(i => i.Name == name).Value?.Narrow(1, start, n));
-            hidden.Add(block.Prefill(x.Narrow(1, t, n), state, part));
+            hidden.Add(block.Prefill(x.Narrow(1, t, n), state, inputs?.Narrow(t, n)));
             t += n;
         }
 

@@ -25,6 +25,10 @@ public sealed record SequenceInputs
         }
     }
 
+    /// <summary>Those of <paramref name="length"/> positions from <paramref name="start"/> on.</summary>
+    internal SequenceInputs Narrow(int start, int length) =>
+        new() { KeyMask = KeyMask?.Narrow(1, start, length), Reset = Reset?.Narrow(1, start, length) };
+
     internal const string KeyMaskName = "key_mask", ResetName = "reset";
 
     /// <summary>From named truth values; null for names that are absent.</summary>

@@ -10,10 +10,13 @@ namespace Edifice.Attention;
 /// <summary>All options of one block as rows: what lists print and what JSON and the command line set.</summary>
 public abstract class OptionTable
 {
-    private protected OptionTable(string block) => Block = block;
+    private protected OptionTable(string block, string recordBlock) => (Block, RecordBlock) = (block, recordBlock);
 
     /// <summary>The block.</summary>
     public string Block { get; }
+
+    /// <summary>The block whose options record this is: another one than <see cref="Block"/> for a preset.</summary>
+    internal string RecordBlock { get; }
 
     /// <summary>The options in the order in which they are listed.</summary>
     public abstract IReadOnlyList<BlockOption> Rows { get; }
@@ -106,7 +109,7 @@ public sealed class OptionTable<T> : OptionTable where T : BlockOptions
     private readonly Row _dropout;
     private IReadOnlyList<BlockOption>? _listed;
 
-    internal OptionTable(T defaults) : base(defaults.Block)
+    internal OptionTable(T defaults) : base(defaults.Block, defaults.Block)
     {
         _defaults = defaults;
         _rows.Add(new Row(
@@ -121,7 +124,7 @@ public sealed class OptionTable<T> : OptionTable where T : BlockOptions
         _rows.Remove(_dropout);
     }
 
-    private OptionTable(string block, T defaults, IEnumerable<Row> rows, Row dropout) : base(block)
+    private OptionTable(string block, T defaults, IEnumerable<Row> rows, Row dropout) : base(block, defaults.Block)
     {
         _defaults = defaults;
         _rows.AddRange(rows.Select(Defaulted));

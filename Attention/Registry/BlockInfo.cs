@@ -59,6 +59,9 @@ public sealed class BlockInfo
     /// <summary>Its options.</summary>
     public OptionTable Options { get; }
 
+    /// <summary>The block that this is a preset of, some of its options fixed; null: it is none.</summary>
+    public string? PresetOf => Options.RecordBlock == Name ? null : Options.RecordBlock;
+
     /// <summary>What it is, in one line.</summary>
     public string Description { get; }
 
