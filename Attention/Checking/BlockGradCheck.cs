@@ -41,15 +41,8 @@ public static class BlockGradCheck
             var inputs = example.Inputs?.Invoke();
             Tensor[] Hidden(Tensor[] arguments)
             {
-                var own = parameters.Select((p, i) => p.Parameter.Exchange(arguments[i + 1])).ToArray();
-                try
-                {
-                    return [example.Pieces is { } pieces ? Streamed(block, arguments[0], inputs, pieces) : block.ForwardSequence(arguments[0], inputs)];
-                }
-                finally
-                {
-                    for (var i = 0; i < own.Length; i++) parameters[i].Parameter.Exchange(own[i]);
-                }
+                using var substituted = block.Substitute(parameters.Select((p, i) => (p.Name, arguments[i + 1])).ToDictionary());
+                return [example.Pieces is { } pieces ? Streamed(block, arguments[0], inputs, pieces) : block.ForwardSequence(arguments[0], inputs)];
             }
 
             return GradCheck.Run(Hidden, [x, .. parameters.Select(p => p.Parameter.Value)], options with
