@@ -32,12 +32,6 @@ public sealed partial class CpuBackend
     public void Axpy(double alpha, Tensor x, Tensor y) => throw new NotImplementedException();
 
     /// <inheritdoc/>
-    public void Fourier(FourierKernel kernel, Tensor x, int n, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
-    public void Fourier2Real(Tensor x, Tensor y) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
     public void Softmax(Tensor x, Tensor y, bool log) => throw new NotImplementedException();
 
     /// <inheritdoc/>

@@ -1,5 +1,3 @@
-using Edifice.Engine.Ops;
-
 namespace Edifice.Engine
 {
     /// <summary>Which kernel the random features estimate.</summary>

@@ -1,5 +1,3 @@
-using Edifice.Engine.Ops;
-
 namespace Edifice.Engine.Ops
 {
     /// <summary>Token shift, a composition of one join and one interpolation.</summary>

@@ -1,7 +1,4 @@
-using System.Runtime.CompilerServices;
 using Edifice.Engine.Backends;
-using Edifice.Engine.Cpu.Simd;
-using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu;
 

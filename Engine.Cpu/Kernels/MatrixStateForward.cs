@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using Edifice.Engine.Backends;
 using Edifice.Engine.Cpu.Memory;
 using Edifice.Engine.Cpu.Simd;

@@ -130,4 +130,19 @@ internal unsafe interface ILanes<TSelf, T>
 
     /// <summary>Smallest lane; NaN if there is one.</summary>
     static abstract T MinLane(TSelf a);
+
+    /// <summary>a₀ b₀ a₁ b₁ … of the lower halves. Elements of 4 and 8 bytes, like the four below.</summary>
+    static abstract TSelf ZipLow(TSelf a, TSelf b);
+
+    /// <summary>a b a b … of the upper halves.</summary>
+    static abstract TSelf ZipHigh(TSelf a, TSelf b);
+
+    /// <summary>The even lanes of a, then those of b: undoes a zip together with <see cref="UnzipOdd"/>.</summary>
+    static abstract TSelf UnzipEven(TSelf a, TSelf b);
+
+    /// <summary>The odd lanes of a, then those of b.</summary>
+    static abstract TSelf UnzipOdd(TSelf a, TSelf b);
+
+    /// <summary>The lanes in opposite order.</summary>
+    static abstract TSelf Reverse(TSelf a);
 }

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Edifice.Engine.Cpu.Simd;
 
 /// <summary>128-bit registers, on every machine: SSE or AdvSimd, or scalar code where there is neither.</summary>
-internal readonly unsafe struct Lanes128<T> : ILanes<Lanes128<T>, T> where T : unmanaged
+internal readonly unsafe partial struct Lanes128<T> : ILanes<Lanes128<T>, T> where T : unmanaged
 {
     private readonly Vector128<T> _v;
 

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Edifice.Engine.Cpu.Simd;
 
 /// <summary>256-bit registers. For use where <see cref="Isa.Has256"/> holds.</summary>
-internal readonly unsafe struct Lanes256<T> : ILanes<Lanes256<T>, T> where T : unmanaged
+internal readonly unsafe partial struct Lanes256<T> : ILanes<Lanes256<T>, T> where T : unmanaged
 {
     private readonly Vector256<T> _v;
 

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Edifice.Engine.Cpu.Simd;
 
 /// <summary>512-bit registers. For use where <see cref="Isa.Has512"/> holds.</summary>
-internal readonly unsafe struct Lanes512<T> : ILanes<Lanes512<T>, T> where T : unmanaged
+internal readonly unsafe partial struct Lanes512<T> : ILanes<Lanes512<T>, T> where T : unmanaged
 {
     private readonly Vector512<T> _v;
 
