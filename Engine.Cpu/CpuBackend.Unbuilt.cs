@@ -5,9 +5,6 @@ namespace Edifice.Engine.Cpu;
 public sealed partial class CpuBackend
 {
     /// <inheritdoc/>
-    public void AttentionVjp(in AttentionSpec spec, Tensor dout, Tensor? dlse, Tensor q, Tensor k, Tensor v, Tensor? keyMask, Tensor? querySegments, Tensor? keySegments, Tensor output, Tensor lse, Tensor dq, Tensor dk, Tensor dv) => throw new NotImplementedException();
-
-    /// <inheritdoc/>
     public void Map(UnaryKernel kernel, Tensor x, Tensor y, double p0, double p1) => throw new NotImplementedException();
 
     /// <inheritdoc/>

@@ -20,9 +20,10 @@ internal unsafe struct AttentionForward<V, T> : ITiles
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     private const int Keys = AttentionKeys<V, T>.Count;
+    private const int ScorePitch = AttentionRows<V, T>.ScorePitch;
 
     // Rows for which a tile of keys is laid out once: enough to hide the cost of that.
-    private const int MostStrips = 16;
+    private const int MostStrips = 32;
     private const int FewestStrips = 4;
 
     private AttentionProblem<T>* _problem;
@@ -63,13 +64,14 @@ internal unsafe struct AttentionForward<V, T> : ITiles
         var inPlace = rows.Rows <= MaxRows && p->ValueWidth == valuePitch;
         var queries = AttentionRows<V, T>.BufferSize(p, rows.Rows, rows.Pitch) + V.Count;
         var columns = AttentionKeys<V, T>.ColumnsSize(p->Width);
-        using var scratch = new Scratch<T>(AttentionKeys<V, T>.BufferSize + MaxRows * Keys + 2 * padded + (long)rows.Rows * valuePitch
+        using var scratch = new Scratch<T>(AttentionKeys<V, T>.BufferSize + MaxRows * ScorePitch + 3 * padded + (long)rows.Rows * valuePitch
             + queries + columns + (inPlace ? 0 : (long)Keys * valuePitch));
         var masks = scratch.Pointer;
         var scores = masks + AttentionKeys<V, T>.BufferSize;
-        var maxima = scores + MaxRows * Keys;
+        var maxima = scores + MaxRows * ScorePitch;
         var totals = maxima + padded;
-        var sums = totals + padded;
+        var fresh = totals + padded;
+        var sums = fresh + padded;
         var keyColumns = sums + (nint)rows.Rows * valuePitch;
         var valueRows = keyColumns + columns;
         rows.Prepare(inPlace ? valueRows : valueRows + (nint)Keys * valuePitch);
@@ -94,7 +96,7 @@ internal unsafe struct AttentionForward<V, T> : ITiles
                 var span = rows.Score(strip, count, keys, keyColumns, scores);
                 if (span.IsEmpty) continue;
                 var stripSums = sums + (nint)strip * valuePitch;
-                Weigh(scores, count, span, maxima + strip, totals + strip, stripSums, valuePitch);
+                Weigh(scores, count, span, maxima + strip, totals + strip, fresh, stripSums, valuePitch);
                 AttentionRows<V, T>.Accumulate(scores, count, span, span.Masked && !finite, values, pitch, valuePitch, stripSums, valuePitch);
             }
         }
@@ -103,26 +105,34 @@ internal unsafe struct AttentionForward<V, T> : ITiles
     }
 
     /// <summary>Scores into weights exp(s - m) with the maximum m so far; totals and sums so far are brought to it
-    /// (equation 7 of the page).</summary>
-    private static void Weigh(T* scores, int rows, in AttentionSpan span, T* maxima, T* totals, T* sums, int pitch)
+    /// (equation 7 of the page). <paramref name="fresh"/>: room for a maximum per row.</summary>
+    private static void Weigh(T* scores, int rows, in AttentionSpan span, T* maxima, T* totals, T* fresh, T* sums, int pitch)
     {
-        for (var r = 0; r < rows; r++, scores += Keys, sums += pitch)
+        // Maxima of all rows first: their chains of dependent steps overlap. A score that is NaN may be passed over here;
+        // its weight is NaN all the same.
+        var s = scores;
+        for (var r = 0; r < rows; r++, s += ScorePitch)
         {
             V left = V.Splat(maxima[r]), right = left;
             for (var x = span.First; x < span.End; x += 2 * V.Count)
             {
-                left = V.Max(left, V.Load(scores + x));
-                right = V.Max(right, V.Load(scores + x + V.Count));
+                left = V.MaxNative(left, V.Load(s + x));
+                right = V.MaxNative(right, V.Load(s + x + V.Count));
             }
 
+            fresh[r] = V.MaxLane(V.MaxNative(left, right));
+        }
+
+        for (var r = 0; r < rows; r++, scores += ScorePitch, sums += pitch)
+        {
             // As long as nothing was visible the maximum is -∞; shifting by 0 then leaves exp(-∞) = 0.
-            var maximum = V.MaxLane(V.Max(left, right));
+            var maximum = fresh[r];
             var shift = V.Splat(T.IsNegativeInfinity(maximum) ? T.Zero : maximum);
             V total = V.Zero, total2 = V.Zero;
             for (var x = span.First; x < span.End; x += 2 * V.Count)
             {
-                left = LaneMath.Exp<V, T>(V.Load(scores + x) - shift);
-                right = LaneMath.Exp<V, T>(V.Load(scores + x + V.Count) - shift);
+                var left = LaneMath.Exp<V, T>(V.Load(scores + x) - shift);
+                var right = LaneMath.Exp<V, T>(V.Load(scores + x + V.Count) - shift);
                 V.Store(left, scores + x);
                 V.Store(right, scores + x + V.Count);
                 total += left;
@@ -136,9 +146,7 @@ internal unsafe struct AttentionForward<V, T> : ITiles
             }
 
             var factor = LaneMath.Exp<V, T>(V.Splat(maxima[r]) - shift);
-            T one;
-            V.StorePartial(factor, &one, 1);
-            totals[r] = totals[r] * one + V.Sum(total + total2);
+            totals[r] = totals[r] * V.MaxLane(factor) + V.Sum(total + total2);
             maxima[r] = maximum;
             for (var x = 0; x < pitch; x += V.Count) V.Store(V.Load(sums + x) * factor, sums + x);
         }

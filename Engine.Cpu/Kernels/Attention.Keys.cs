@@ -105,12 +105,18 @@ internal unsafe struct AttentionKeys<V, T>
         {
             var from = source.At(batch, j, head);
             var to = destination + (nint)(j - Start) * pitch;
-            for (var x = 0; x < width; x += V.Count)
+            var x = 0;
+            for (; x + V.Count <= width; x += V.Count)
             {
-                var v = V.LoadPartial(from + x, Math.Min(V.Count, width - x));
+                var v = V.Load(from + x);
                 poison = V.MultiplyAdd(v, V.Zero, poison); // NaN from the first element on that is not finite
                 V.Store(v, to + x);
             }
+
+            if (x == width) continue;
+            var rest = V.LoadPartial(from + x, width - x);
+            poison = V.MultiplyAdd(rest, V.Zero, poison);
+            V.Store(rest, to + x);
         }
 
         return !V.Any(V.IsNaN(poison));

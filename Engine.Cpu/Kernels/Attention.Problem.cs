@@ -55,6 +55,20 @@ internal unsafe struct AttentionProblem<T> where T : unmanaged, IFloatingPointIe
 
     public AttentionSpec Spec;
 
+    /// <summary>Takes the extents from the operands.</summary>
+    public AttentionProblem(in AttentionSpec spec, Tensor q, Tensor k, Tensor v)
+    {
+        Spec = spec;
+        int[] dq = q.Layout.Dims, dk = k.Layout.Dims;
+        Batch = dq[0];
+        Queries = dq[1];
+        Heads = dq[2];
+        Width = dq[3];
+        Keys = dk[1];
+        KeyHeads = dk[2];
+        ValueWidth = v.Layout.Dims[3];
+    }
+
     /// <summary>Query heads per key-value head.</summary>
     public readonly int Sharing => Heads / KeyHeads;
 

@@ -10,6 +10,9 @@ internal unsafe struct AttentionRows<V, T>
 {
     private const int Keys = AttentionKeys<V, T>.Count;
 
+    /// <summary>Distance of rows of scores; no power of two, so that a column of scores spreads over the cache.</summary>
+    public const int ScorePitch = Keys + 16;
+
     public AttentionProblem<T>* Problem;
 
     public int Batch, KeyHead;
@@ -59,7 +62,7 @@ internal unsafe struct AttentionRows<V, T>
         }
     }
 
-    /// <summary>Scores of a strip of rows, masked keys -∞, rows <see cref="Keys"/> apart.</summary>
+    /// <summary>Scores of a strip of rows, masked keys -∞, rows <see cref="ScorePitch"/> apart.</summary>
     /// <param name="strip">First row of the strip, counted from <see cref="Row"/>.</param>
     /// <param name="rows">How many, at most <see cref="MatMulTile{V,T}.MaxRows"/>.</param>
     /// <param name="keys">The tile.</param>
@@ -83,10 +86,10 @@ internal unsafe struct AttentionRows<V, T>
         // Rows see more keys, and later ones, the further down they are.
         span.Masked = segments || keys.Shown != null || p->FirstKey(top + rows - 1) > first || p->EndKey(top) < end;
         for (var x = span.First; x < span.End; x += panel)
-            MatMulTile<V, T>.Run(rows, 2, Queries + (nint)strip * Pitch, Pitch, 1, columns + (nint)x * p->Width, panel, scores + x, Keys, p->Width, false);
+            MatMulTile<V, T>.Run(rows, 2, Queries + (nint)strip * Pitch, Pitch, 1, columns + (nint)x * p->Width, panel, scores + x, ScorePitch, p->Width, false);
         if (p->Spec.Alibi) AddDistances(top, rows, keys, span, scores);
         if (span.Masked || span.First != span.FirstKey || span.End != span.EndKey)
-            for (var r = 0; r < rows; r++) Mask(top + r, keys, segments, span, scores + r * Keys);
+            for (var r = 0; r < rows; r++) Mask(top + r, keys, segments, span, scores + r * ScorePitch);
         return span;
     }
 
@@ -113,7 +116,7 @@ internal unsafe struct AttentionRows<V, T>
     private readonly void AddDistances(int top, int rows, in AttentionKeys<V, T> keys, in AttentionSpan span, T* scores)
     {
         var p = Problem;
-        for (var r = 0; r < rows; r++, scores += Keys)
+        for (var r = 0; r < rows; r++, scores += ScorePitch)
         {
             var slope = V.Splat(Slopes[(top + r) % p->Sharing]);
             var position = V.Const((double)p->Spec.QueryOffset + (top + r) / p->Sharing - keys.Start);
@@ -153,7 +156,7 @@ internal unsafe struct AttentionRows<V, T>
     }
 
     /// <summary>C += W X for a strip of weights over a span of keys.</summary>
-    /// <param name="weights">Rows <see cref="Keys"/> apart; 0 where masked.</param>
+    /// <param name="weights">Rows <see cref="ScorePitch"/> apart; 0 where masked.</param>
     /// <param name="rows">How many.</param>
     /// <param name="span">The columns that hold weights.</param>
     /// <param name="masked">Weights may be 0 because keys are hidden, while X holds elements that are not finite: these must not
@@ -171,7 +174,7 @@ internal unsafe struct AttentionRows<V, T>
             return;
         }
 
-        for (var r = 0; r < rows; r++, weights += Keys, sums += sumsPitch)
+        for (var r = 0; r < rows; r++, weights += ScorePitch, sums += sumsPitch)
         {
             for (var first = span.FirstKey; first < span.EndKey;)
             {
@@ -193,7 +196,7 @@ internal unsafe struct AttentionRows<V, T>
     {
         for (var x = 0; x < width; x += 2 * V.Count)
         {
-            MatMulTile<V, T>.Run(rows, width - x > V.Count ? 2 : 1, weights + first, Keys, 1, vectors + first * pitch + x, pitch,
+            MatMulTile<V, T>.Run(rows, width - x > V.Count ? 2 : 1, weights + first, ScorePitch, 1, vectors + first * pitch + x, pitch,
                 sums + x, sumsPitch, end - first, true);
         }
     }
