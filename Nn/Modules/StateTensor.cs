@@ -51,7 +51,7 @@ public abstract class StateTensor
     internal Tensor Exchange(Tensor value)
     {
         var before = Value;
-        Value = value;
+        _own = value;
         return before;
     }
 
