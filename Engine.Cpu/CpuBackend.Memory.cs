@@ -30,6 +30,9 @@ public sealed partial class CpuBackend
         }
     }
 
+    /// <summary>Starts measuring <see cref="MemoryStatistics.PeakLiveBytes"/> anew, from what is live now.</summary>
+    public static void ResetPeakMemory() => BlockPool.Shared.ResetPeak();
+
     /// <summary>Gives cached memory back to the operating system. Worth calling only before a long idle time.</summary>
     public static void ReleaseCachedMemory() => BlockPool.Shared.ReleaseCache();
 }

@@ -11,7 +11,7 @@ public enum OptimizerKernel
     AdamW,
     /// <summary>Lion; state 0: m.</summary>
     Lion,
-    /// <summary>RMSprop; state 0: v, 1: momentum buffer (may be null), 2: mean gradient (centered, may be null).</summary>
+    /// <summary>RMSprop, α in Beta2; state 0: v, 1: momentum buffer (may be null), 2: mean gradient (centered, may be null).</summary>
     RmsProp,
 }
 

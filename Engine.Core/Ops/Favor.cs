@@ -37,9 +37,9 @@ namespace Edifice.Engine
             ArgumentNullException.ThrowIfNull(projection);
             if (Rank != 4 || projection.Rank != 2 || projection.Layout.Dims[1] != Layout.Dims[3])
                 throw TensorException.For("favor_features", "needs x [B, L, h, d] and a projection [m, d]", this, projection);
-            if (kernel == FavorKernel.Relu) return MatMul(projection.Transpose()).Relu() + eps;
             var scaled = this * Math.Pow(Layout.Dims[3], -0.25);
             var u = scaled.MatMul(projection.Transpose());
+            if (kernel == FavorKernel.Relu) return u.Relu() + eps;
             var exponent = u - scaled.Square().Sum(-1, keepdim: true) * 0.5;
             if (isQuery) exponent -= u.Max([-1], keepdim: true);
             else if (stabilizer == KeyStabilizer.Sequence) exponent -= u.Max([1, 3], keepdim: true);

@@ -229,6 +229,12 @@ internal sealed unsafe class BlockPool(PoolLimits limits)
         _peak = Math.Max(_peak, _live);
     }
 
+    /// <summary>Starts measuring the peak anew, from what is live now.</summary>
+    public void ResetPeak()
+    {
+        lock (_lock) _peak = _live;
+    }
+
     private long CacheBound => Math.Max(_limits.CacheFloor, 2 * Math.Max(_windowPeak, _lastWindowPeak));
 
     private void TurnWindow()

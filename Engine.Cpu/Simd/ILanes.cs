@@ -97,6 +97,12 @@ internal unsafe interface ILanes<TSelf, T>
     /// <summary>One bit per lane of a mask, lane 0 lowest.</summary>
     static abstract ulong Bits(TSelf mask);
 
+    /// <summary>Writes <see cref="Count"/> bytes, 1 where the mask is set and 0 elsewhere.</summary>
+    static abstract void StoreMask(TSelf mask, byte* p);
+
+    /// <summary>Reads <see cref="Count"/> bytes as a mask: set where the byte is not 0.</summary>
+    static abstract TSelf LoadMask(byte* p);
+
     /// <summary>Nearest integer, ties to even. Float only.</summary>
     static abstract TSelf Round(TSelf a);
 

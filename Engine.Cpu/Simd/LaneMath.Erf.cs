@@ -34,8 +34,8 @@ internal static partial class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V ErfDerivative<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        var m = Gaussian<V, T>(V.Abs(x), V.Const(1), typeof(T) == typeof(float) ? 11 : 28, out var n);
-        return V.Scale(m * V.Const(TwoOverSqrtPi), n);
+        var a = V.Clamp(V.Abs(x), V.Zero, V.Const(ErfcEnd<T>()));
+        return V.Scale(Gaussian<V, T>(a, V.Const(1), out var n) * V.Const(TwoOverSqrtPi), n);
     }
 
     /// <summary>x Φ(x), Φ the distribution function of the standard normal. Error below 5 ulp; -∞ gives -0.</summary>
@@ -63,22 +63,28 @@ internal static partial class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V NormalTail<V, T>(V a, out V gaussian, out V n) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        gaussian = Gaussian<V, T>(a, V.Const(0.5), typeof(T) == typeof(float) ? 15 : 40, out n);
+        a = V.Clamp(a, V.Zero, V.Const(typeof(T) == typeof(float) ? 15 : 40)); // by then it has long vanished
+        gaussian = Gaussian<V, T>(a, V.Const(0.5), out n);
         return gaussian * (Erfcx<V, T>(a * V.Const(SqrtHalf)) * V.Const(0.5));
     }
 
+    /// <summary>erfc a for a ≥ 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V ErfcOfPositive<V, T>(V a) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        var m = Gaussian<V, T>(a, V.Const(1), typeof(T) == typeof(float) ? 11 : 28, out var n);
+        a = V.Clamp(a, V.Zero, V.Const(ErfcEnd<T>()));
+        var m = Gaussian<V, T>(a, V.Const(1), out var n);
         return V.Scale(m * Erfcx<V, T>(a), n);
     }
 
-    /// <summary>e^(-c a²) = m 2^n for a ≥ 0, cut at an end where it has long vanished; c a power of two.</summary>
+    /// <summary>Where erfc and e^(-a²) have vanished.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V Gaussian<V, T>(V a, V c, double end, out V n) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    private static double ErfcEnd<T>() => typeof(T) == typeof(float) ? 11 : 28;
+
+    /// <summary>e^(-c a²) = m 2^n for c a power of two, the square with twice the digits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Gaussian<V, T>(V a, V c, out V n) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        a = V.Clamp(a, V.Zero, V.Const(end));
         var square = a * a;
         var rest = V.MultiplyAdd(a, a, -square);
         return ExpOfSum<V, T>(-square * c, -rest * c, out n);

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Edifice.Engine.Cpu.Simd;
@@ -8,31 +9,16 @@ internal static partial class LaneMath
     private const double SinglePio2A = 1.5707963705062866, SinglePio2B = -4.371138828673793e-08, SinglePio2C = -1.7151245100058819e-15;
     private const double DoublePio2A = 1.5707963267948966, DoublePio2B = 6.123233995736766e-17, DoublePio2C = -1.4973849048591698e-33;
 
-    /// <summary>sin x. Error below 2 ulp for all finite x; odd; ±∞ gives NaN.</summary>
+    /// <summary>sin x. Error below 1 ulp for all finite x; odd; ±∞ gives NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Sin<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
-    {
-        var a = V.Abs(x);
-        var y = SinOfShifted<V, T>(a, 0) ^ (x & V.Const(-0.0));
-        var far = V.Less(V.Const(ReducibleUpTo<T>()), a);
-        return V.Any(far) ? EachFar<V, T>(x, y, far, cosine: false) : y;
-    }
+    public static V Sin<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        SinOfShifted<V, T>(V.Abs(x), 0) ^ (x & V.Const(-0.0));
 
-    /// <summary>cos x. Error below 2 ulp for all finite x; even; ±∞ gives NaN.</summary>
+    /// <summary>cos x. Error below 1 ulp for all finite x; even; ±∞ gives NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Cos<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
-    {
-        var a = V.Abs(x);
-        var y = SinOfShifted<V, T>(a, 1);
-        var far = V.Less(V.Const(ReducibleUpTo<T>()), a);
-        return V.Any(far) ? EachFar<V, T>(x, y, far, cosine: true) : y;
-    }
+    public static V Cos<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged => SinOfShifted<V, T>(V.Abs(x), 1);
 
-    /// <summary>Up to here x - n π/2 keeps its relative accuracy with π/2 in three parts: no float or double lies closer
-    /// to a multiple of π/2 than the parts reach.</summary>
-    private static double ReducibleUpTo<T>() => typeof(T) == typeof(float) ? 60_000 : 500_000_000;
-
-    /// <summary>sin(a + shift π/2) for 0 ≤ a ≤ <see cref="ReducibleUpTo{T}"/>.</summary>
+    /// <summary>sin(a + shift π/2) for a ≥ 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V SinOfShifted<V, T>(V a, int shift) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
@@ -50,6 +36,16 @@ internal static partial class LaneMath
         var low = (first - (r - back)) - (product + back);
         low = V.MultiplyAdd(n, V.Const(single ? -SinglePio2C : -DoublePio2C), low - productLow);
 
+        // Up to here that keeps its relative accuracy: no float or double below lies closer to a multiple of π/2 than the
+        // three parts reach.
+        var far = V.Less(V.Const(single ? 60_000 : 500_000_000), a);
+        if (V.Any(far))
+        {
+            V farN = n, farR = r, farLow = low; // copies, or the others would live in memory
+            ReduceFar<V, T>(a, far, ref farN, ref farR, ref farLow);
+            (n, r, low) = (farN, farR, farLow);
+        }
+
         var z = r * r;
         var sin = V.MultiplyAdd(r * z, SinTail<V, T>(z), low) + r;
         // 1 - z/2 rounded, plus what that rounding lost, plus the rest of the series and of the argument.
@@ -57,13 +53,48 @@ internal static partial class LaneMath
         var head = V.Const(1) - half;
         var cos = head + V.MultiplyAdd(z * z, CosTail<V, T>(z), (V.Const(1) - head) - half - r * low);
 
-        // The quadrant's low two bits: odd swaps sine and cosine, the second negates.
+        // The quadrant's low two bits: odd swaps sine and cosine, the second negates. Bit 0 as the sign of a 1 makes the mask.
         var quadrant = n + V.Const((single ? SingleMagic : DoubleMagic) + shift);
         var top = single ? 31 : 63;
-        // Bit 0 as the sign of a 1 makes the mask.
         var even = V.Less(V.Zero, V.Const(1) | V.ShiftLeft(quadrant, top));
         var negative = V.ShiftLeft(V.ShiftRight(quadrant, 1), top);
         return V.Select(even, sin, cos) ^ negative;
+    }
+
+    /// <summary>Replaces remainder and quadrant in the lanes of a mask, one by one: huge arguments are rare enough.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static unsafe void ReduceFar<V, T>(V a, V far, ref V n, ref V r, ref V low)
+        where V : unmanaged, ILanes<V, T>
+        where T : unmanaged
+    {
+        T* argument = stackalloc T[V.Count], quadrant = stackalloc T[V.Count], high = stackalloc T[V.Count], rest = stackalloc T[V.Count];
+        V.Store(a, argument);
+        V.Store(n, quadrant);
+        V.Store(r, high);
+        V.Store(low, rest);
+        for (var bits = V.Bits(far); bits != 0; bits &= bits - 1)
+        {
+            var i = BitOperations.TrailingZeroCount(bits);
+            if (typeof(T) == typeof(float))
+            {
+                var v = ((float*)argument)[i];
+                ((float*)quadrant)[i] = float.IsFinite(v) ? HugeArgument.Reduce(v, out var h, out _) : (float)(h = double.NaN);
+                ((float*)high)[i] = (float)h;
+                ((float*)rest)[i] = (float)(h - (float)h);
+            }
+            else
+            {
+                var v = ((double*)argument)[i];
+                double h, l = 0;
+                ((double*)quadrant)[i] = double.IsFinite(v) ? HugeArgument.Reduce(v, out h, out l) : h = double.NaN;
+                ((double*)high)[i] = h;
+                ((double*)rest)[i] = l;
+            }
+        }
+
+        n = V.Load(quadrant);
+        r = V.Load(high);
+        low = V.Load(rest);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -98,31 +129,5 @@ internal static partial class LaneMath
         p = V.MultiplyAdd(z, p, V.Const(2.4801587293304705e-05));
         p = V.MultiplyAdd(z, p, V.Const(-0.0013888888888881543));
         return V.MultiplyAdd(z, p, V.Const(0.04166666666666665));
-    }
-
-    /// <summary>Replaces the lanes of a mask by the runtime's scalar function (in double, which reduces exactly). Huge
-    /// arguments are rare enough.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    private static unsafe V EachFar<V, T>(V x, V y, V far, bool cosine) where V : unmanaged, ILanes<V, T> where T : unmanaged
-    {
-        T* arguments = stackalloc T[V.Count], results = stackalloc T[V.Count];
-        V.Store(x, arguments);
-        V.Store(y, results);
-        for (var bits = V.Bits(far); bits != 0; bits &= bits - 1)
-        {
-            var i = System.Numerics.BitOperations.TrailingZeroCount(bits);
-            if (typeof(T) == typeof(float))
-            {
-                var v = (double)((float*)arguments)[i];
-                ((float*)results)[i] = (float)(cosine ? Math.Cos(v) : Math.Sin(v));
-            }
-            else
-            {
-                var v = ((double*)arguments)[i];
-                ((double*)results)[i] = cosine ? Math.Cos(v) : Math.Sin(v);
-            }
-        }
-
-        return V.Load(results);
     }
 }

@@ -166,6 +166,23 @@ internal readonly unsafe partial struct Lanes128<T> : ILanes<Lanes128<T>, T> whe
     public static ulong Bits(Lanes128<T> mask) => mask._v.ExtractMostSignificantBits();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreMask(Lanes128<T> mask, byte* p)
+    {
+        if (sizeof(T) == 1) (mask._v.As<T, byte>() & Vector128.Create((byte)1)).Store(p);
+        else ByteSpread.Store(mask._v.ExtractMostSignificantBits(), p, Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> LoadMask(byte* p)
+    {
+        if (sizeof(T) == 1) return new(~Vector128.Equals(Vector128.Load(p), default).As<byte, T>());
+        if (sizeof(T) == 2) return new(~Vector128.Equals(Vector128.WidenLower(Vector128.CreateScalar(*(ulong*)p).AsByte()), default).As<ushort, T>());
+        if (sizeof(T) == 4) return new(~Vector128.Equals(Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(uint*)p).AsByte())), default).As<uint, T>());
+        var four = Vector128.WidenLower(Vector128.WidenLower(Vector128.CreateScalar(*(ushort*)p).AsByte()));
+        return new(~Vector128.Equals(Vector128.WidenLower(four), default).As<ulong, T>());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128<T> Round(Lanes128<T> a) => typeof(T) == typeof(float)
         ? new(Vector128.Round(a._v.As<T, float>()).As<float, T>())
         : new(Vector128.Round(a._v.As<T, double>()).As<double, T>());

@@ -166,6 +166,22 @@ internal readonly unsafe partial struct Lanes256<T> : ILanes<Lanes256<T>, T> whe
     public static ulong Bits(Lanes256<T> mask) => mask._v.ExtractMostSignificantBits();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreMask(Lanes256<T> mask, byte* p)
+    {
+        if (sizeof(T) == 1) (mask._v.As<T, byte>() & Vector256.Create((byte)1)).Store(p);
+        else ByteSpread.Store(mask._v.ExtractMostSignificantBits(), p, Count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256<T> LoadMask(byte* p)
+    {
+        if (sizeof(T) == 4) return new(~Vector256.Equals(Avx2.ConvertToVector256Int32(Vector128.CreateScalar(*(ulong*)p).AsByte()), default).As<int, T>());
+        if (sizeof(T) == 8) return new(~Vector256.Equals(Avx2.ConvertToVector256Int64(Vector128.CreateScalar(*(uint*)p).AsByte()), default).As<long, T>());
+        if (sizeof(T) == 2) return new(~Vector256.Equals(Avx2.ConvertToVector256Int16(Vector128.Load(p)), default).As<short, T>());
+        return new(~Vector256.Equals(Vector256.Load(p), default).As<byte, T>());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256<T> Round(Lanes256<T> a) => typeof(T) == typeof(float)
         ? new(Vector256.Round(a._v.As<T, float>()).As<float, T>())
         : new(Vector256.Round(a._v.As<T, double>()).As<double, T>());

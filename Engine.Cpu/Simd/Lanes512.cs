@@ -158,6 +158,24 @@ internal readonly unsafe partial struct Lanes512<T> : ILanes<Lanes512<T>, T> whe
     public static ulong Bits(Lanes512<T> mask) => mask._v.ExtractMostSignificantBits();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreMask(Lanes512<T> mask, byte* p)
+    {
+        if (sizeof(T) == 4) (Avx512F.ConvertToVector128Byte(mask._v.As<T, uint>()) & Vector128.Create((byte)1)).Store(p);
+        else if (sizeof(T) == 8) *(ulong*)p = Avx512F.ConvertToVector128Byte(mask._v.As<T, ulong>()).AsUInt64().ToScalar() & ByteSpread.Ones;
+        else if (sizeof(T) == 2) (Avx512BW.ConvertToVector256Byte(mask._v.As<T, ushort>()) & Vector256.Create((byte)1)).Store(p);
+        else (mask._v.As<T, byte>() & Vector512.Create((byte)1)).Store(p);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512<T> LoadMask(byte* p)
+    {
+        if (sizeof(T) == 4) return new(~Vector512.Equals(Avx512F.ConvertToVector512Int32(Vector128.Load(p)), default).As<int, T>());
+        if (sizeof(T) == 8) return new(~Vector512.Equals(Avx512F.ConvertToVector512Int64(Vector128.CreateScalar(*(ulong*)p).AsByte()), default).As<long, T>());
+        if (sizeof(T) == 2) return new(~Vector512.Equals(Avx512BW.ConvertToVector512Int16(Vector256.Load(p)), default).As<short, T>());
+        return new(~Vector512.Equals(Vector512.Load(p), default).As<byte, T>());
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512<T> Round(Lanes512<T> a) => typeof(T) == typeof(float)
         ? new(Vector512.Round(a._v.As<T, float>()).As<float, T>())
         : new(Vector512.Round(a._v.As<T, double>()).As<double, T>());

@@ -1,0 +1,74 @@
+using System.Numerics;
+using Edifice.Engine.Cpu.Simd;
+
+namespace Edifice.Engine.Cpu.Kernels;
+
+/// <summary>Sums along a row of d = x - c for a point c near the row's mean: in lanes by blocks, blocks in double (see
+/// <see cref="RowSum"/>).</summary>
+internal static unsafe class DeviationSums
+{
+    private const int Block = 1024;
+
+    /// <summary>Σ d and Σ d².</summary>
+    public static (double D, double Square) Of<V, T>(T* x, int n, T center)
+        where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>
+    {
+        double sumD = 0, sumSquare = 0;
+        for (var i = 0; i < n;)
+        {
+            var end = Math.Min(n, i + Block);
+            V c = V.Splat(center), d0 = V.Zero, d1 = V.Zero, square0 = V.Zero, square1 = V.Zero;
+            for (; i <= end - 2 * V.Count; i += 2 * V.Count)
+            {
+                V a = V.Load(x + i) - c, b = V.Load(x + i + V.Count) - c;
+                d0 += a;
+                d1 += b;
+                square0 = V.MultiplyAdd(a, a, square0);
+                square1 = V.MultiplyAdd(b, b, square1);
+            }
+
+            for (; i < end; i += V.Count)
+            {
+                var left = Math.Min(V.Count, end - i);
+                var a = (V.LoadPartial(x + i, left) - c) & RowLanes.First<V, T>(left);
+                d0 += a;
+                square0 = V.MultiplyAdd(a, a, square0);
+            }
+
+            i = end;
+            sumD += double.CreateTruncating(V.Sum(d0 + d1));
+            sumSquare += double.CreateTruncating(V.Sum(square0 + square1));
+        }
+
+        return (sumD, sumSquare);
+    }
+
+    /// <summary>Σ d, Σ y and Σ y d of y = g weight; <paramref name="weight"/> null: 1.</summary>
+    public static (double D, double Y, double YD) Of<V, T>(T* x, T* g, T* weight, int n, T center)
+        where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>
+    {
+        double sumD = 0, sumY = 0, sumYD = 0;
+        for (var i = 0; i < n;)
+        {
+            var end = Math.Min(n, i + Block);
+            V c = V.Splat(center), ds = V.Zero, ys = V.Zero, yds = V.Zero;
+            for (; i < end; i += V.Count)
+            {
+                var left = Math.Min(V.Count, end - i);
+                V d = RowLanes.Load<V, T>(x + i, left) - c, y = RowLanes.Load<V, T>(g + i, left);
+                if (weight is not null) y *= RowLanes.Load<V, T>(weight + i, left);
+                if (left < V.Count) d &= RowLanes.First<V, T>(left); // y is zero there already
+                ds += d;
+                ys += y;
+                yds = V.MultiplyAdd(y, d, yds);
+            }
+
+            i = end;
+            sumD += double.CreateTruncating(V.Sum(ds));
+            sumY += double.CreateTruncating(V.Sum(ys));
+            sumYD += double.CreateTruncating(V.Sum(yds));
+        }
+
+        return (sumD, sumY, sumYD);
+    }
+}

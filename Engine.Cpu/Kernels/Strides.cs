@@ -1,0 +1,51 @@
+namespace Edifice.Engine.Cpu.Kernels;
+
+/// <summary>Collects elements that lie apart, and spreads them out again.</summary>
+internal static unsafe class Strides
+{
+    /// <summary>to[i] = the element <paramref name="step"/> bytes after the one before.</summary>
+    public static void Gather<T>(byte* from, long step, T* to, int n) where T : unmanaged
+    {
+        var i = 0;
+        for (; i + 4 <= n; i += 4, from += 4 * step)
+        {
+            T e0 = *(T*)from, e1 = *(T*)(from + step), e2 = *(T*)(from + 2 * step), e3 = *(T*)(from + 3 * step);
+            to[i] = e0;
+            to[i + 1] = e1;
+            to[i + 2] = e2;
+            to[i + 3] = e3;
+        }
+
+        for (; i < n; i++, from += step) to[i] = *(T*)from;
+    }
+
+    /// <summary>The opposite of <see cref="Gather{T}"/>.</summary>
+    public static void Scatter<T>(T* from, byte* to, long step, int n) where T : unmanaged
+    {
+        for (var i = 0; i < n; i++, to += step) *(T*)to = from[i];
+    }
+
+    /// <summary><see cref="Gather{T}"/> for elements of a size known at run time.</summary>
+    public static void Gather(byte* from, long step, byte* to, int n, int size)
+    {
+        switch (size)
+        {
+            case 1: Gather(from, step, to, n); break;
+            case 2: Gather(from, step, (ushort*)to, n); break;
+            case 4: Gather(from, step, (uint*)to, n); break;
+            default: Gather(from, step, (ulong*)to, n); break;
+        }
+    }
+
+    /// <summary><see cref="Scatter{T}"/> for elements of a size known at run time.</summary>
+    public static void Scatter(byte* from, byte* to, long step, int n, int size)
+    {
+        switch (size)
+        {
+            case 1: Scatter(from, to, step, n); break;
+            case 2: Scatter((ushort*)from, to, step, n); break;
+            case 4: Scatter((uint*)from, to, step, n); break;
+            default: Scatter((ulong*)from, to, step, n); break;
+        }
+    }
+}
