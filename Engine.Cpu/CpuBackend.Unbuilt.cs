@@ -1,7 +1,0 @@
-using Edifice.Engine.Backends;
-
-namespace Edifice.Engine.Cpu;
-
-public sealed partial class CpuBackend
-{
-}
