@@ -44,7 +44,7 @@ internal static partial class LaneMath
     {
         var a = V.Abs(x);
         var m = NormalTail<V, T>(a, out _, out var n);
-        var bounded = V.Max(x, V.Const(-BeyondExp));
+        var bounded = V.Clamp(x, V.Const(-BeyondExp), V.Const(double.PositiveInfinity));
         return V.Select(V.Less(x, V.Zero), V.Scale(bounded * m, n), x * (V.Const(1) - V.Scale(m, n)));
     }
 
