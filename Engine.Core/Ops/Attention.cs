@@ -228,12 +228,25 @@ namespace Edifice.Engine.Ops
                 },
                 () => Heads("{}", 2, 5, 5, 2, 2, 3, 3),
                 () => Heads("""{"causal": true, "window_size": 3}""", 1, 7, 7, 4, 2, 3, 2),
-                () => Heads("""{"causal": true, "alibi": true, "scale": 0.7}""", 1, 3, 6, 3, 1, 2, 4));
+                () => Heads("""{"causal": true, "alibi": true, "scale": 0.7}""", 1, 3, 6, 3, 1, 2, 4),
+                () => Masked(Heads("{}", 2, 4, 5, 2, 2, 3, 3)), () => Masked(Heads("""{"causal": true}""", 2, 5, 5, 2, 1, 3, 2)));
             yield return new OpEntry("local_attention", c => Local(
                     c["q"], c["k"], c["v"], c.Options.Int("window_left", 0), c.OptionalTruth("reset"), c.Optional("k_prefix"), c.Optional("v_prefix"),
                     c.Inputs.ContainsKey("prefix_length") ? c.Whole("prefix_length") : null),
                 () => Heads("""{"window_left": 2}""", 2, 6, 6, 2, 1, 3, 3),
-                () => Heads("""{"window_left": 3}""", 1, 6, 6, 2, 2, 3, 3).With(new Dictionary<string, Tensor> { ["reset"] = Sample.Truth(1, 6) }));
+                () => Heads("""{"window_left": 3}""", 1, 6, 6, 2, 2, 3, 3).With(new Dictionary<string, Tensor> { ["reset"] = Sample.Truth(1, 6) }),
+                () => Heads("""{"window_left": 3}""", 2, 4, 4, 2, 1, 3, 3).With(new Dictionary<string, Tensor>
+                {
+                    ["k_prefix"] = Sample.Normal(2, 3, 1, 3), ["v_prefix"] = Sample.Normal(2, 3, 1, 3), ["prefix_length"] = Tensor.FromArray<long>([2, 3]),
+                }));
+        }
+
+        /// <summary>Hides the first keys of one row of the batch, so that causal queries there see nothing.</summary>
+        private static OpCase Masked(OpCase sample)
+        {
+            var lk = sample["k"].Layout.Dims[1];
+            var hidden = Tensor.FromArray<long>([2, 0]).Unsqueeze(1);
+            return sample.With(new Dictionary<string, Tensor> { ["key_mask"] = Tensor.Arange(lk).Unsqueeze(0) >= hidden });
         }
 
         private static OpCase Heads(string options, int batch, int lq, int lk, int h, int g, int d, int dv) => OpCase.Of(
