@@ -22,7 +22,7 @@ internal static partial class LaneMath
         return y | (x & V.Const(-0.0));
     }
 
-    /// <summary>1 - erf x, with the relative accuracy of its own in the tail. Error below 4 ulp.</summary>
+    /// <summary>1 - erf x, with the relative accuracy of its own in the tail. Error below 5 ulp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Erfc<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
