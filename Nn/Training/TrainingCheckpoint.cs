@@ -89,11 +89,8 @@ public sealed class TrainingCheckpoint
     /// shape, a dtype, an update rule, a random stream. Nothing was changed then.</exception>
     public void Load(string path)
     {
-        using var file = SafetensorsFile.Open(path);
+        using var file = Open(path);
         var metadata = file.Metadata;
-        if (!metadata.TryGetValue(FormatKey, out var format) || format != Format)
-            throw new TensorException($"{path}: not a training checkpoint: its '{FormatKey}' is '{format}', not '{Format}'");
-
         var step = Number(path, metadata, StepKey);
         var model = new TensorsOfFile(file, ModelPrefix);
         Model.CheckState($"Load {path}", model, strict: true, sameDType: true);
@@ -114,6 +111,25 @@ public sealed class TrainingCheckpoint
         Notes.Clear();
         foreach (var (key, value) in metadata)
             if (key.StartsWith(NotePrefix, StringComparison.Ordinal)) Notes.Add(key[NotePrefix.Length..], value);
+    }
+
+    /// <summary>Takes the trained parameters and buffers alone out of a checkpoint: what using a model needs of its training.</summary>
+    /// <exception cref="TensorException">The file is no checkpoint, or its model is another. Nothing was changed then.</exception>
+    public static void LoadModel(Module model, string path)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        using var file = Open(path);
+        var state = new TensorsOfFile(file, ModelPrefix);
+        model.CheckState($"Load {path}", state, strict: true, sameDType: true);
+        model.LoadState($"Load {path}", state, strict: true, sameDType: true);
+    }
+
+    private static SafetensorsFile Open(string path)
+    {
+        var file = SafetensorsFile.Open(path);
+        if (file.Metadata.GetValueOrDefault(FormatKey) is var format && format == Format) return file;
+        file.Dispose();
+        throw new TensorException($"{path}: not a training checkpoint: its '{FormatKey}' is '{format}', not '{Format}'");
     }
 
     private IEnumerable<(string Name, Generator Generator)> Streams() =>
