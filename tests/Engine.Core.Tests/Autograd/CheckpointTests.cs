@@ -95,7 +95,7 @@ public class CheckpointTests
         var inner = new List<WeakReference<Storage>>();
         var y = Make(inner);
         // The CPU backend keeps the last few operands of a thread reachable.
-        for (var i = 0; i < 40; i++) _ = -_b;
+        for (var i = 0; i < 100; i++) _ = -_b;
         GC.Collect();
         Assert.DoesNotContain(inner, r => r.TryGetTarget(out _));
         y.Sum().Backward();
