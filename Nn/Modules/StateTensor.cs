@@ -45,16 +45,6 @@ public abstract class StateTensor
         Value.CopyFrom(source);
     }
 
-    /// <summary>Exchanges the tensor for one that stays the caller's: an argument of a function that is differentiated by
-    /// its parameters.</summary>
-    /// <returns>The one before, to be put back in the same way.</returns>
-    internal Tensor Exchange(Tensor value)
-    {
-        var before = Value;
-        Value = value;
-        return before;
-    }
-
     /// <summary>Exchanges the tensor for its conversion.</summary>
     internal void Convert(DType dtype, Device device)
     {
