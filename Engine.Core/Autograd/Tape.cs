@@ -59,9 +59,10 @@ internal static class Tape
         }
 
         var kept = saved.Length == 0 ? [] : new SavedTensor[saved.Length];
-        for (var i = 0; i < kept.Length; i++) kept[i] = new SavedTensor(saved[i]);
         var node = new Node(op, into, records, kept, vjp);
         foreach (var r in records) r.Node = node;
+        // Only now are the outputs no leaves any more: a checkpoint defers the saving of those among them.
+        for (var i = 0; i < kept.Length; i++) kept[i] = new SavedTensor(saved[i]);
         foreach (var y in outputs) Anomaly.CheckForward(op, y);
     }
 

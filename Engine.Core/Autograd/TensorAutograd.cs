@@ -43,6 +43,7 @@ public sealed partial class Tensor
 
     /// <summary>Calls <paramref name="hook"/> with the complete cotangent of this tensor in every backward pass; a non-null
     /// result replaces it. Dispose the result to remove the hook.</summary>
+    /// <remarks>Hooks run outside the pass's own scope; operations in them are recorded only in a pass with <c>createGraph</c>.</remarks>
     public IDisposable RegisterHook(Func<Tensor, Tensor?> hook)
     {
         var record = Record ?? throw TensorException.For("RegisterHook", "the tensor requires no gradient", this);

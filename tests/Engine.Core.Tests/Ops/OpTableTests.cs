@@ -107,6 +107,21 @@ public class OpTableTests
 
     [Theory]
     [MemberData(nameof(Differentiable))]
+    public void The_backward_pass_survives_the_scope_of_the_forward_pass(string name)
+    {
+        var op = OpSamples.Find(name);
+        foreach (var sample in OpSamples.Of(op))
+        {
+            foreach (var graph in new[] { false, true })
+            {
+                var expected = PullAfter(op, sample, graph, _ => { });
+                OpSamples.AssertClose(expected, PullAfter(op, sample, graph, _ => { }, scoped: true), 0, $"{name} {sample.Options}");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Differentiable))]
     public void A_write_in_place_after_the_forward_pass_is_an_error_or_changes_nothing(string name)
     {
         var op = OpSamples.Find(name);
@@ -133,19 +148,24 @@ public class OpTableTests
 
     /// <summary>Gradients when something happens to the op's operands between the passes. The operands are inner tensors, so
     /// that the leaves themselves stay as they are.</summary>
-    private static List<(string Name, double[] Values)> PullAfter(OpEntry op, OpCase sample, bool graph, Action<Tensor> happens, string? only = null)
+    private static List<(string Name, double[] Values)> PullAfter(
+        OpEntry op, OpCase sample, bool graph, Action<Tensor> happens, string? only = null, bool scoped = false)
     {
         var leaves = sample.Watched(op);
-        var operands = leaves.Select((_, x) => x.Clone());
-        var results = op.Run(operands);
-        var outputs = results.OnTape();
-        if (outputs.Length == 0) return [];
-        // Identities keep the results' place in the graph when the results themselves are disposed.
-        var ends = outputs.Select(y => y * 1).ToArray();
-        foreach (var (input, x) in operands.Inputs)
-            if (only is null || only == input) happens(x);
-        if (only is null)
-            foreach (var y in outputs) happens(y);
+        Tensor[] ends;
+        using (var scope = scoped ? Tensor.Scope() : TensorScope.Suspend())
+        {
+            var operands = leaves.Select((_, x) => x.Clone());
+            var outputs = op.Run(operands).OnTape();
+            // Identities keep the results' place in the graph when the results themselves are disposed.
+            ends = [.. outputs.Select(y => scope.Keep(y * 1))];
+            foreach (var (input, x) in operands.Inputs)
+                if (only is null || only == input) happens(x);
+            if (only is null)
+                foreach (var y in outputs) happens(y);
+        }
+
+        if (ends.Length == 0) return [];
         var named = leaves.Leaves(op);
         var g = Gradients.Of(ends, [.. named.Select(l => l.Value)], OpSamples.Cotangents(ends), createGraph: graph, allowUnused: true);
         return [.. g.Select((d, i) => (named[i].Name, d is null ? [] : OpSamples.Numbers(d)))];
