@@ -70,9 +70,14 @@ namespace Edifice.Engine
             var output = Allocate([.. q.Layout.Dims[..3], v.Layout.Dims[3]], q.DType, q.Device);
             var lse = Allocate(q.Layout.Dims[..3], q.DType, q.Device);
             q.Backend.Attention(spec, x, y, z, mask, qs, ks, output, lse);
-            Tape.RecordMany("sdpa", [output, lse], [x, y, z], [x, y, z, output, lse], (n, g) =>
+            List<Tensor> saved = [x, y, z, output, lse];
+            int maskAt = AttentionOps.SaveIfAny(saved, mask), segmentsAt = AttentionOps.SaveIfAny(saved, qs);
+            if (ks is not null) saved.Add(ks);
+            Tape.RecordMany("sdpa", [output, lse], [x, y, z], [.. saved], (n, g) =>
             {
                 Tensor a = n.Saved(0), b = n.Saved(1), c = n.Saved(2);
+                var mask = maskAt < 0 ? null : n.Saved(maskAt);
+                var (qs, ks) = segmentsAt < 0 ? (null, null) : ((Tensor?)n.Saved(segmentsAt), (Tensor?)n.Saved(segmentsAt + 1));
                 if (GradMode.IsOn)
                     return Tape.Composed([a, b, c], n.Needs, g, t =>
                     {
@@ -156,6 +161,14 @@ namespace Edifice.Engine.Ops
         public static AttentionSpec Spec(Tensor q, Tensor k, AttentionOptions o) => new(
             o.Causal, o.WindowSize ?? 0, o.Alibi, o.Scale ?? 1 / Math.Sqrt(q.Layout.Dims[3]),
             o.QueryOffset ?? k.Layout.Dims[1] - q.Layout.Dims[1]);
+
+        /// <summary>Adds an optional tensor to those an op keeps; returns its place, -1 when it is absent.</summary>
+        public static int SaveIfAny(List<Tensor> saved, Tensor? tensor)
+        {
+            if (tensor is null) return -1;
+            saved.Add(tensor);
+            return saved.Count - 1;
+        }
 
         /// <summary>The tensor itself when its last axis has stride 1, else a copy.</summary>
         public static Tensor UnitLast(Tensor x) => x.Layout.Dims[^1] <= 1 || x.Layout.Strides[^1] == 1 ? x : x.Contiguous();

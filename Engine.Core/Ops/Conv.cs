@@ -24,9 +24,11 @@ namespace Edifice.Engine.Ops
             bias = bias?.Contiguous();
             var y = Tensor.Allocate([x.Layout.Dims[0], length, x.Layout.Dims[2]], x.DType, x.Device);
             if (y.Count > 0) x.Backend.DepthwiseConv(x, weight, bias, segments, left, y);
-            return Tape.Record("depthwise_conv1d", y, [x, weight, bias], [x, weight], (n, g) =>
+            ReadOnlySpan<Tensor> saved = segments is null ? [x, weight] : [x, weight, segments];
+            return Tape.Record("depthwise_conv1d", y, [x, weight, bias], saved, (n, g) =>
             {
                 Tensor a = n.Saved(0), w = n.Saved(1);
+                var segments = n.SavedCount == 3 ? n.Saved(2) : null;
                 // The bias only adds: its value is not needed, and the tape sums its gradient.
                 if (GradMode.IsOn) return [.. Tape.Composed([a, w], n.Needs, g, v => [Composed(v[0]!, v[1]!, segments, left, length)]), g[0]];
                 Tensor? da = n.Needs(0) ? a.AllocateLike() : null, dw = n.Needs(1) ? w.AllocateLike() : null, db = n.Needs(2) ? bias!.AllocateLike() : null;

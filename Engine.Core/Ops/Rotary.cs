@@ -54,7 +54,7 @@ namespace Edifice.Engine.Ops
             var y = x.AllocateLike();
             if (x.Count > 0) x.Backend.Rotate(x, cos, sin, interleaved, inverse, y);
             // A rotation's adjoint is the rotation back.
-            return Tape.Record("rope", y, [x], [], (_, g) => [Rotate(g[0]!, cos, sin, interleaved, !inverse)]);
+            return Tape.Record("rope", y, [x], [cos, sin], (n, g) => [Rotate(g[0]!, n.Saved(0), n.Saved(1), interleaved, !inverse)]);
         }
 
         private static (Tensor Cos, Tensor Sin) Table(RotaryFrequencies frequencies, int offset, int length, DType dtype, Device device)
