@@ -16,10 +16,26 @@ public static class Anomaly
         return new Region();
     }
 
+    /// <summary>True while a backward rule runs: what it makes on the way is judged by its results, under the name of its op.</summary>
+    [ThreadStatic] private static bool s_inRule;
+
+    internal static Tensor?[] Pull(Node node, Tensor?[] cotangents)
+    {
+        var outer = s_inRule;
+        s_inRule = true;
+        try
+        {
+            return node.Pull(cotangents);
+        }
+        finally
+        {
+            s_inRule = outer;
+        }
+    }
+
     internal static void CheckForward(string op, Tensor y)
     {
-        if (!IsOn) return;
-        if (IsFinite(y)) return;
+        if (!IsOn || s_inRule || IsFinite(y)) return;
         throw new AutogradException($"{op}: the forward pass made a NaN or an infinity in its result ({y.Describe()})");
     }
 

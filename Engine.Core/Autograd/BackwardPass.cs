@@ -53,7 +53,7 @@ internal sealed class BackwardPass
         var nodes = Collect(outputs);
         using var mode = _createGraph ? GradMode.On() : GradMode.Off();
         for (var i = 0; i < outputs.Length; i++)
-            Deliver(outputs[i].Record!, Seed(outputs[i], seeds[i]), owned: false);
+            Deliver(outputs[i].Record!, Seed(outputs[i], seeds[i]), owned: false, null);
         foreach (var node in nodes) Step(node);
         foreach (var leaf in _leaves) Complete(leaf);
     }
@@ -63,6 +63,7 @@ internal sealed class BackwardPass
     {
         var seen = new HashSet<Node>();
         var nodes = new List<Node>();
+        var oldest = OldestTarget();
         foreach (var y in outputs)
         {
             var record = y.Record ?? throw TensorException.For(
@@ -72,10 +73,19 @@ internal sealed class BackwardPass
 
         for (var i = 0; i < nodes.Count; i++)
             foreach (var input in nodes[i].Inputs)
-                if (input?.Node is { } n && seen.Add(n)) nodes.Add(n);
+                if (input?.Node is { } n && n.Sequence >= oldest && seen.Add(n)) nodes.Add(n);
         nodes.Sort(static (a, b) => b.Sequence.CompareTo(a.Sequence));
         if (_targets is not null) MarkUseful(nodes);
         return nodes;
+    }
+
+    /// <summary>Nothing recorded before every target was made can depend on one.</summary>
+    private long OldestTarget()
+    {
+        if (_targets is null) return 0;
+        var oldest = long.MaxValue;
+        foreach (var t in _targets) oldest = Math.Min(oldest, t.Node?.Sequence ?? 0);
+        return oldest;
     }
 
     private void MarkUseful(List<Node> nodes)
@@ -134,7 +144,7 @@ internal sealed class BackwardPass
         Tensor?[] gradients;
         try
         {
-            gradients = node.Pull(cotangents);
+            gradients = Anomaly.Pull(node, cotangents);
         }
         finally
         {
@@ -148,17 +158,17 @@ internal sealed class BackwardPass
             if (node.Inputs[i] is not { } input || (marks is not null && !marks[i]) || gradients[i] is not { } g) continue;
             g = ReduceTo(node.Op, g, input);
             Anomaly.CheckBackward(node.Op, i, g);
-            var mine = scope is not null && g.ScopeLevel == scope.Level && Array.LastIndexOf(gradients, gradients[i]) == i &&
+            var mine = scope is not null && ReferenceEquals(g.Owner, scope) && Array.LastIndexOf(gradients, gradients[i]) == i &&
                 Array.IndexOf(gradients, gradients[i]) == i;
             scope?.Keep(g);
-            Deliver(input, g, mine);
+            Deliver(input, g, mine, scope);
         }
 
         for (var i = 0; i < cotangents.Length; i++)
             if (owned[i] && !gradients.Contains(cotangents[i])) cotangents[i]!.Dispose();
     }
 
-    private void Deliver(GradientRecord record, Tensor g, bool owned)
+    private void Deliver(GradientRecord record, Tensor g, bool owned, TensorScope? ruleScope)
     {
         ref var slot = ref CollectionsMarshal.GetValueRefOrAddDefault(_pending, record, out var exists);
         if (!exists || slot.Value is null)
@@ -180,8 +190,9 @@ internal sealed class BackwardPass
         }
         else
         {
-            Tensor total;
-            using (TensorScope.Suspend()) total = sum.AllocateLike();
+            // Rules hand cotangents on, so this one may be in use when the pass is through: the caller's scope frees it.
+            var total = sum.AllocateLike();
+            ruleScope?.Keep(total);
             sum.Backend.Zip(BinaryKernel.Add, sum, g, total);
             slot = new Cotangent(total, true);
         }
@@ -208,11 +219,22 @@ internal sealed class BackwardPass
         for (var i = 0; i < _targets.Length; i++)
             if (ReferenceEquals(_targets[i], record))
             {
-                _results[i] = g;
+                _results[i] = HandOver(g, owned);
                 owned = false;
             }
 
         return new Cotangent(g, owned);
+    }
+
+    /// <summary>A gradient as a tensor that nobody else holds: rules hand on cotangents and views of them, and the caller may write
+    /// to, or dispose, what it gets. On the tape a tensor object of its own must do.</summary>
+    private static Tensor HandOver(Tensor g, bool owned)
+    {
+        if (g.Record is not null) return g.Alias();
+        if (owned && g.IsContiguous && g.Storage.IsUnique) return g;
+        var copy = g.AllocateLike();
+        g.Backend.Copy(g, copy);
+        return copy;
     }
 
     /// <summary>Adds to the stored gradient; true when the tensor itself was taken over.</summary>
@@ -222,7 +244,8 @@ internal sealed class BackwardPass
         using var none = TensorScope.Suspend();
         if (record.Gradient is { } old)
         {
-            if (_createGraph)
+            // In place only where no view, no graph and no second parameter can see it.
+            if (_createGraph || old.Record is not null || !old.IsContiguous || !old.Storage.IsUnique)
             {
                 record.Gradient = old + g;
                 return false;
@@ -233,16 +256,14 @@ internal sealed class BackwardPass
             return false;
         }
 
-        if (_createGraph || (mayTake && g.IsContiguous && g.Count * g.DType.SizeOf() == g.Storage.ByteLength && g.Storage.IsUnique))
+        if (mayTake && g.Record is null && g.IsContiguous && g.Count * g.DType.SizeOf() == g.Storage.ByteLength && g.Storage.IsUnique)
         {
-            g.ScopeLevel = 0;
+            g.Owner = null;
             record.Gradient = g;
             return true;
         }
 
-        var copy = g.AllocateLike();
-        g.Backend.Copy(g, copy);
-        record.Gradient = copy;
+        record.Gradient = HandOver(g, owned: false);
         return false;
     }
 
@@ -252,7 +273,10 @@ internal sealed class BackwardPass
         if (g.DType != input.DType || g.Device != input.Device)
             throw new AutogradException($"{op}: its backward pass gave a gradient of {g.Describe()} for an input of {input.DType} on {input.Device}");
         var shape = input.Layout.Shape;
-        return g.Shape == shape ? g : g.SumTo(shape);
+        if (g.Shape == shape) return g;
+        if (!Shape.TryBroadcast(shape, g.Shape, out var both) || both != g.Shape)
+            throw new AutogradException($"{op}: its backward pass gave a gradient of {g.Shape} for an input of {shape}");
+        return g.SumTo(shape);
     }
 
     private static Tensor CheckHook(Tensor replaced, GradientRecord record) =>

@@ -29,14 +29,17 @@ public abstract class CustomFunction
         ArgumentNullException.ThrowIfNull(inputs);
         Tensor[] outputs;
         using (GradMode.Off()) outputs = Forward(inputs);
-        // An output that is an input itself needs a place of its own in the graph.
+        // An output that is an input, a captured parameter or another output needs a place of its own in the graph.
         for (var i = 0; i < outputs.Length; i++)
-            if (Array.IndexOf(inputs, outputs[i]) >= 0) outputs[i] = outputs[i].Detach();
+            if (outputs[i].Record is not null || Array.IndexOf(inputs, outputs[i]) >= 0 || Array.IndexOf(outputs, outputs[i]) < i)
+                outputs[i] = outputs[i].Detach();
         Tape.RecordMany(GetType().Name, outputs, inputs, _toSave, (node, g) =>
         {
             _node = node;
             return Backward(g);
         });
+        // From here on the graph alone holds them, so that they go when it does.
+        _toSave = [];
         return outputs;
     }
 }

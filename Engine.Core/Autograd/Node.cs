@@ -11,7 +11,7 @@ internal sealed class Node
 {
     private static long s_count;
 
-    private readonly Vjp _vjp;
+    private Vjp? _vjp;
     private SavedTensor[]? _saved;
 
     public Node(string op, GradientRecord?[] inputs, GradientRecord[] outputs, SavedTensor[] saved, Vjp vjp)
@@ -53,16 +53,17 @@ internal sealed class Node
 
     public Tensor?[] Pull(Tensor?[] cotangents)
     {
-        if (_saved is null) throw Released();
+        if (_vjp is null) throw Released();
         return _vjp(this, cotangents);
     }
 
-    /// <summary>Lets go of the saved tensors.</summary>
+    /// <summary>Lets go of the saved tensors, and of whatever else the rule holds.</summary>
     public void Release()
     {
         if (_saved is null) return;
         foreach (var s in _saved) s.Free();
         _saved = null;
+        _vjp = null;
     }
 
     private AutogradException Released() => new(

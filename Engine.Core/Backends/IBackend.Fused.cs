@@ -46,9 +46,11 @@ public partial interface IBackend
     /// (i, i + n); channels from 2n on are copied. <paramref name="inverse"/> negates the angle.</summary>
     void Rotate(Tensor x, Tensor cos, Tensor sin, bool interleaved, bool inverse, Tensor y);
 
-    /// <summary>out[b,t,c] = bias[c] + Σ_j weight[c,j] x[b, t + j - left, c], x = 0 outside; x [B, Lin, C],
-    /// out [B, Lout, C], weight [C, K]. segments (int32, [B, left... + Lin], may be null): tap j contributes only where
-    /// segments[b, t + j - left] equals segments[b, t + K - 1 - left].</summary>
+    /// <summary>out[b,t,c] = bias[c] + Σ_j weight[c,j] x[b, t + j - left, c] over 0 ≤ j &lt; K, x = 0 outside 0 … Lin-1 (such taps
+    /// are left out). x [B, Lin, C], out [B, Lout, C], weight [C, K], bias [C] or null; left may be anything.
+    /// segments: null, or int32 [B, Lin] contiguous, segments[b,i] naming the segment of x[b,i]. Output t belongs to the
+    /// position under its last tap, t + K-1 - left, which must then lie in x for every t (left ≤ K-1 and
+    /// Lout ≤ Lin - (K-1 - left)); tap j counts only where segments[b, t + j - left] = segments[b, t + K-1 - left].</summary>
     void DepthwiseConv(Tensor x, Tensor weight, Tensor? bias, Tensor? segments, int left, Tensor y);
 
     /// <summary>Backward of <see cref="DepthwiseConv"/>; null results are not wanted.</summary>

@@ -88,6 +88,25 @@ namespace Edifice.Engine
             return (output, lse);
         }
 
+        /// <summary>Sliding-window attention with segments and a prefix of older keys (page on the ops of Griffin, section 6): position t
+        /// sees itself and the <paramref name="windowLeft"/> positions before it, back to the last reset; scale d^(-1/2).</summary>
+        /// <param name="q">[B, L, h, d].</param>
+        /// <param name="k">[B, L, n, d], n divides h.</param>
+        /// <param name="v">[B, L, n, d].</param>
+        /// <param name="windowLeft">W, at least 0.</param>
+        /// <param name="reset">bool [B, L]: a new segment begins; null: none does.</param>
+        /// <param name="keyPrefix">[B, P, n, d]: the P positions before, oldest first; null: none.</param>
+        /// <param name="valuePrefix">Comes with <paramref name="keyPrefix"/>.</param>
+        /// <param name="prefixLength">int64 [B]: how many of the prefix are visible to each row, from the end; null: all.</param>
+        public static Tensor LocalAttention(
+            Tensor q, Tensor k, Tensor v, int windowLeft, Tensor? reset = null, Tensor? keyPrefix = null, Tensor? valuePrefix = null, Tensor? prefixLength = null)
+        {
+            ArgumentNullException.ThrowIfNull(q);
+            ArgumentNullException.ThrowIfNull(k);
+            ArgumentNullException.ThrowIfNull(v);
+            return AttentionOps.Local(q, k, v, windowLeft, reset, keyPrefix, valuePrefix, prefixLength);
+        }
+
         /// <summary>Merges two attention results over disjoint sets of keys into the result over both: equation (11) of the page.</summary>
         public static (Tensor Output, Tensor LogSumExp) MergeAttention((Tensor Output, Tensor LogSumExp) a, (Tensor Output, Tensor LogSumExp) b)
         {
@@ -228,12 +247,25 @@ namespace Edifice.Engine.Ops
                 },
                 () => Heads("{}", 2, 5, 5, 2, 2, 3, 3),
                 () => Heads("""{"causal": true, "window_size": 3}""", 1, 7, 7, 4, 2, 3, 2),
-                () => Heads("""{"causal": true, "alibi": true, "scale": 0.7}""", 1, 3, 6, 3, 1, 2, 4));
+                () => Heads("""{"causal": true, "alibi": true, "scale": 0.7}""", 1, 3, 6, 3, 1, 2, 4),
+                () => Masked(Heads("{}", 2, 4, 5, 2, 2, 3, 3)), () => Masked(Heads("""{"causal": true}""", 2, 5, 5, 2, 1, 3, 2)));
             yield return new OpEntry("local_attention", c => Local(
                     c["q"], c["k"], c["v"], c.Options.Int("window_left", 0), c.OptionalTruth("reset"), c.Optional("k_prefix"), c.Optional("v_prefix"),
                     c.Inputs.ContainsKey("prefix_length") ? c.Whole("prefix_length") : null),
                 () => Heads("""{"window_left": 2}""", 2, 6, 6, 2, 1, 3, 3),
-                () => Heads("""{"window_left": 3}""", 1, 6, 6, 2, 2, 3, 3).With(new Dictionary<string, Tensor> { ["reset"] = Sample.Truth(1, 6) }));
+                () => Heads("""{"window_left": 3}""", 1, 6, 6, 2, 2, 3, 3).With(new Dictionary<string, Tensor> { ["reset"] = Sample.Truth(1, 6) }),
+                () => Heads("""{"window_left": 3}""", 2, 4, 4, 2, 1, 3, 3).With(new Dictionary<string, Tensor>
+                {
+                    ["k_prefix"] = Sample.Normal(2, 3, 1, 3), ["v_prefix"] = Sample.Normal(2, 3, 1, 3), ["prefix_length"] = Tensor.FromArray<long>([2, 3]),
+                }));
+        }
+
+        /// <summary>Hides the first keys of one row of the batch, so that causal queries there see nothing.</summary>
+        private static OpCase Masked(OpCase sample)
+        {
+            var lk = sample["k"].Layout.Dims[1];
+            var hidden = Tensor.FromArray<long>([2, 0]).Unsqueeze(1);
+            return sample.With(new Dictionary<string, Tensor> { ["key_mask"] = Tensor.Arange(lk).Unsqueeze(0) >= hidden });
         }
 
         private static OpCase Heads(string options, int batch, int lq, int lk, int h, int g, int d, int dv) => OpCase.Of(

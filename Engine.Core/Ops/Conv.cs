@@ -27,15 +27,16 @@ namespace Edifice.Engine.Ops
             return Tape.Record("depthwise_conv1d", y, [x, weight, bias], [x, weight], (n, g) =>
             {
                 Tensor a = n.Saved(0), w = n.Saved(1);
-                if (GradMode.IsOn) return Tape.Composed([a, w, bias], n.Needs, g, v => [Composed(v[0]!, v[1]!, v[2], segments, left, length)]);
+                // The bias only adds: its value is not needed, and the tape sums its gradient.
+                if (GradMode.IsOn) return [.. Tape.Composed([a, w], n.Needs, g, v => [Composed(v[0]!, v[1]!, segments, left, length)]), g[0]];
                 Tensor? da = n.Needs(0) ? a.AllocateLike() : null, dw = n.Needs(1) ? w.AllocateLike() : null, db = n.Needs(2) ? bias!.AllocateLike() : null;
                 a.Backend.DepthwiseConvVjp(g[0]!.Contiguous(), a, w, segments, left, da, dw, db);
                 return [da, dw, db];
             });
         }
 
-        /// <summary>The same maths in recorded ops: one product per tap.</summary>
-        public static Tensor Composed(Tensor x, Tensor weight, Tensor? bias, Tensor? segments, int left, int length)
+        /// <summary>The same maths in recorded ops, one product per tap, without the bias.</summary>
+        private static Tensor Composed(Tensor x, Tensor weight, Tensor? segments, int left, int length)
         {
             var taps = weight.Layout.Dims[1];
             int width = x.Layout.Dims[1], after = Math.Max(0, length + taps - 1 - left - width);
@@ -50,7 +51,7 @@ namespace Edifice.Engine.Ops
                 y = y is null ? term : y + term;
             }
 
-            return bias is null ? y! : y! + bias;
+            return y!;
         }
 
         public static IEnumerable<OpEntry> Entries()

@@ -26,7 +26,7 @@ namespace Edifice.Engine
     public sealed partial class Tensor
     {
         /// <summary>FAVOR+ features (Choromanski et al. 2021, Lemma 1): φ = (e^{u - |w'|²/2 - s} + eps) / √m with u = w' Wᵀ,
-        /// w' = d^(-1/4) x and s the stabiliser; relu: max(u, 0) + eps. Gradients flow through the maxima.</summary>
+        /// w' = d^(-1/4) x and s the stabiliser; relu: max(u, 0) + eps of the same u. Gradients flow through the maxima.</summary>
         /// <param name="projection">W [m, d] for x [B, L, h, d].</param>
         /// <param name="kernel">Which kernel.</param>
         /// <param name="isQuery">Queries subtract their own maximum over the features.</param>
@@ -37,9 +37,9 @@ namespace Edifice.Engine
             ArgumentNullException.ThrowIfNull(projection);
             if (Rank != 4 || projection.Rank != 2 || projection.Layout.Dims[1] != Layout.Dims[3])
                 throw TensorException.For("favor_features", "needs x [B, L, h, d] and a projection [m, d]", this, projection);
-            if (kernel == FavorKernel.Relu) return MatMul(projection.Transpose()).Relu() + eps;
             var scaled = this * Math.Pow(Layout.Dims[3], -0.25);
             var u = scaled.MatMul(projection.Transpose());
+            if (kernel == FavorKernel.Relu) return u.Relu() + eps;
             var exponent = u - scaled.Square().Sum(-1, keepdim: true) * 0.5;
             if (isQuery) exponent -= u.Max([-1], keepdim: true);
             else if (stabilizer == KeyStabilizer.Sequence) exponent -= u.Max([1, 3], keepdim: true);

@@ -137,14 +137,15 @@ namespace Edifice.Engine
                     bias?.Contiguous(), activation, ReferenceEquals(pre, this) ? null : pre));
             }
 
-            y = Tape.Record("linear", y, [rows, weight, bias], activation == Activation.None ? [rows, weight] : [rows, weight, pre], (n, g) =>
+            ReadOnlySpan<Tensor> saved = activation == Activation.None ? [rows, weight] : bias is null ? [rows, weight, pre] : [rows, weight, pre, bias];
+            y = Tape.Record("linear", y, [rows, weight, bias], saved, (n, g) =>
             {
                 Tensor x = n.Saved(0), w = n.Saved(1);
                 var d = g[0]!;
                 if (MatMulOps.Rule(activation) is { } rule)
                 {
                     // The kept pre-activation is off the tape; for a graph of the gradient it is formed again.
-                    var z = GradMode.IsOn ? LinearAgain(x, w, bias) : n.Saved(2);
+                    var z = GradMode.IsOn ? LinearAgain(x, w, n.SavedCount == 4 ? n.Saved(3) : null) : n.Saved(2);
                     d = rule.PullThrough(d, z);
                 }
 

@@ -49,7 +49,8 @@ namespace Edifice.Engine.Ops
                 var input = n.Saved(0);
                 var w = at.Weight >= 0 ? n.Saved(at.Weight) : null;
                 if (GradMode.IsOn)
-                    return Tape.Composed([input, w, bias], n.Needs, g, v => [Composed(kernel, v[0]!, v[1], v[2], eps)]);
+                    // The bias only adds: its value is not needed, and the tape sums its gradient.
+                    return [.. Tape.Composed([input, w], n.Needs, g, v => [Composed(kernel, v[0]!, v[1], eps)]), g[0]];
                 var dx = n.Needs(0) ? input.AllocateLike() : null;
                 var dw = n.Needs(1) ? w!.AllocateLike() : null;
                 var db = n.Needs(2) ? bias!.AllocateLike() : null;
@@ -59,13 +60,12 @@ namespace Edifice.Engine.Ops
             });
         }
 
-        /// <summary>The same maths in recorded ops.</summary>
-        public static Tensor Composed(NormKernel kernel, Tensor x, Tensor? weight, Tensor? bias, double eps)
+        /// <summary>The same maths in recorded ops, without the bias.</summary>
+        private static Tensor Composed(NormKernel kernel, Tensor x, Tensor? weight, double eps)
         {
             if (kernel == NormKernel.Layer) x -= x.Mean(-1, keepdim: true);
             var y = x * (x.Square().Mean(-1, keepdim: true) + eps).Rsqrt();
-            if (weight is not null) y *= weight;
-            return bias is null ? y : y + bias;
+            return weight is null ? y : y * weight;
         }
 
         private static void CheckAffine(string op, Tensor x, Tensor? affine, int width)

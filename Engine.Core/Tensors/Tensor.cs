@@ -10,13 +10,11 @@ namespace Edifice.Engine;
 /// collector returns the rest. Reading one tensor from several threads is safe; writing in place is not.</remarks>
 public sealed partial class Tensor : IDisposable
 {
-    private const int NotInScope = 0;
-
     private readonly Storage _storage;
     private bool _disposed;
 
-    /// <summary>The nesting level of the <see cref="TensorScope"/> that frees this tensor; 0: none does.</summary>
-    internal int ScopeLevel = NotInScope;
+    /// <summary>The scope that frees this tensor; null: none does.</summary>
+    internal TensorScope? Owner;
 
     /// <summary>The tape's record: where gradients go. Null for tensors that need none.</summary>
     internal Autograd.GradientRecord? Record;

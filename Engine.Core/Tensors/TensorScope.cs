@@ -8,56 +8,70 @@ public sealed class TensorScope : IDisposable
     [ThreadStatic] private static TensorScope? s_current;
 
     private readonly TensorScope? _outer;
-    private readonly int _level;
     private readonly bool _suspended;
-    private List<Tensor>? _owned;
+    private List<Tensor>? _made;
+    private bool _ended;
 
     internal TensorScope(bool suspended = false)
     {
         _outer = s_current;
-        _level = suspended ? 0 : (_outer?._level ?? 0) + 1;
         _suspended = suspended;
         s_current = this;
     }
 
     internal static TensorScope? Current => s_current;
 
-    internal int Level => _level;
-
     /// <summary>Opens a span of time in which new tensors belong to no scope (parameters, optimizer state).</summary>
     public static TensorScope Suspend() => new(suspended: true);
 
     internal void Register(Tensor tensor)
     {
-        if (_suspended) return;
-        tensor.ScopeLevel = _level;
-        (_owned ??= new List<Tensor>(32)).Add(tensor);
+        if (_suspended)
+        {
+            tensor.Owner = null;
+            return;
+        }
+
+        tensor.Owner = this;
+        (_made ??= new List<Tensor>(32)).Add(tensor);
     }
 
-    /// <summary>Lets a tensor outlive this scope; it then belongs to the scope around this one, if there is one.</summary>
+    /// <summary>Lets a tensor outlive this scope; it then belongs to the scope around this one, if there is one. Tensors that
+    /// this scope would not free stay as they are.</summary>
     public Tensor Keep(Tensor tensor)
     {
-        if (tensor.ScopeLevel >= _level) tensor.ScopeLevel = _level - 1;
+        ArgumentNullException.ThrowIfNull(tensor);
+        if (!WouldFree(tensor)) return tensor;
+        if (_outer is { } outer) outer.Register(tensor);
+        else tensor.Owner = null;
         return tensor;
     }
 
+    /// <summary>True for tensors of this scope and of those opened inside it.</summary>
+    private bool WouldFree(Tensor tensor)
+    {
+        if (tensor.Owner is not { } owner) return false;
+        for (var s = s_current; s is not null; s = s._outer)
+        {
+            if (ReferenceEquals(s, owner)) return true;
+            if (ReferenceEquals(s, this)) return false;
+        }
+
+        return false;
+    }
+
     /// <summary>Frees what was made since the scope was opened and not kept.</summary>
+    /// <exception cref="InvalidOperationException">A scope opened later is still open, or another thread opened this one.</exception>
     public void Dispose()
     {
+        if (_ended) return;
         if (s_current != this)
-        {
-            if (_owned is null && _suspended) return;
             throw new InvalidOperationException("scopes end in the reverse order of their opening, on the thread that opened them");
-        }
-
+        _ended = true;
         s_current = _outer;
-        if (_owned is null) return;
-        foreach (var tensor in _owned)
-        {
-            if (tensor.ScopeLevel >= _level) tensor.Dispose();
-            else if (tensor.ScopeLevel > 0) _outer?.Register(tensor);
-        }
-
-        _owned = null;
+        if (_made is null) return;
+        foreach (var tensor in _made)
+            if (ReferenceEquals(tensor.Owner, this)) tensor.Dispose();
+        _made = null;
     }
 }

@@ -7,10 +7,16 @@ namespace Edifice.Nn;
 /// (another dtype, another device), so that optimizers and averages can hold on to it.</summary>
 public abstract class StateTensor
 {
-    private protected StateTensor(Tensor value) => Value = Own(value);
+    private Tensor _own;
 
-    /// <summary>The tensor in use now: contiguous, with memory of its own, in no scope.</summary>
-    public Tensor Value { get; private set; }
+    private protected StateTensor(Tensor value) => _own = Own(value);
+
+    /// <summary>The tensor in use now: contiguous, with memory of its own, in no scope (unless
+    /// <see cref="Module.Substitute"/> put another in its place).</summary>
+    public Tensor Value => Substitute ?? _own;
+
+    /// <summary>What stands in for the module's own tensor.</summary>
+    internal Tensor? Substitute { get; set; }
 
     /// <summary>The extents.</summary>
     public Shape Shape => Value.Shape;
@@ -53,7 +59,7 @@ public abstract class StateTensor
     /// <summary>True when elements of one dtype may be loaded into another.</summary>
     internal static bool Converts(DType from, DType to) => from == to || (from.IsFloating() && to.IsFloating());
 
-    private protected virtual void Replace(Tensor value) => Value = Own(value);
+    private protected virtual void Replace(Tensor value) => _own = Own(value);
 
     private static Tensor Own(Tensor value)
     {
@@ -62,7 +68,7 @@ public abstract class StateTensor
         using var off = Tensor.NoGrad();
         // A view would let somebody else write into the state, and optimizers walk memory in a straight line.
         if (value.NeedsGradient || !value.IsContiguous || !value.Storage.IsUnique) return value.Clone();
-        value.ScopeLevel = 0;
+        value.Owner = null;
         return value;
     }
 }

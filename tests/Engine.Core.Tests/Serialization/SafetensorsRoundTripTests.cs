@@ -54,6 +54,49 @@ public sealed class SafetensorsRoundTripTests : IDisposable
             Assert.Equal(0, header.RootElement.GetProperty(item.Name).GetProperty("data_offsets")[0].GetInt64() % item.DType.SizeOf());
     }
 
+    [Property(Arbitrary = [typeof(TensorGenerators)])]
+    public void A_view_is_written_in_row_major_order(TensorCase x)
+    {
+        SafetensorsFile.Write(_folder.At("view"), [new("x", x.Build())]);
+
+        using var file = SafetensorsFile.Open(_folder.At("view"));
+        using var read = file.Read("x");
+
+        Assert.Equal(x.Dims, read.Shape.AsSpan().ToArray());
+        Assert.Equal(x.Values().Values, read.ToArray<double>());
+    }
+
+    [Property(Arbitrary = [typeof(StoredTensorGenerators)])]
+    public void Reading_as_another_dtype_is_reading_and_then_converting(StoredTensors contents, DType dtype)
+    {
+        StoredTensor.Write(_folder.At("any"), contents.Items);
+        using var file = SafetensorsFile.Open(_folder.At("any"));
+
+        foreach (var item in contents.Items)
+        {
+            using var converted = file.Read(item.Name, dtype);
+            using var expected = file.Read(item.Name).To(dtype);
+            Assert.Equal(dtype, converted.DType);
+            Assert.Equal(StoredTensor.BytesOf(expected), StoredTensor.BytesOf(converted));
+        }
+    }
+
+    [Fact]
+    public void Reading_16_bit_floats_as_doubles_is_exact()
+    {
+        var bits = Enumerable.Range(0, 1 << 16).Select(i => (ushort)i).ToArray();
+        var bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(bits.AsSpan());
+        SafetensorsFile.Write(_folder.At("a"),
+        [
+            new("half", StoredTensor.FromBytes(DType.Float16, [bits.Length], bytes)),
+            new("brain", StoredTensor.FromBytes(DType.BFloat16, [bits.Length], bytes)),
+        ]);
+        using var file = SafetensorsFile.Open(_folder.At("a"));
+
+        Assert.Equal(bits.Select(b => (double)BitConverter.UInt16BitsToHalf(b)), file.Read("half", DType.Float64).ToArray<double>());
+        Assert.Equal(bits.Select(b => (double)BitConverter.UInt32BitsToSingle((uint)b << 16)), file.Read("brain", DType.Float64).ToArray<double>());
+    }
+
     [Fact]
     public void Metadata_keeps_any_text()
     {

@@ -1,0 +1,157 @@
+using Edifice.Engine.Backends;
+
+namespace Edifice.Engine.Tests.Reference;
+
+/// <summary>Recurrences, one step after the other.</summary>
+internal sealed partial class ReferenceBackend
+{
+    /// <summary>Every state is kept: the backward pass reads them all.</summary>
+    public int MatrixStateSpacing => 1;
+
+    public void LinearScan(Tensor a, Tensor b, Tensor? initial, bool reverse, Tensor h)
+    {
+        int batch = b.Layout.Dims[0], length = b.Layout.Dims[1], width = b.Layout.Dims[2];
+        double[] p = Load(a), q = Load(b), r = new double[q.Length];
+        var start = LoadOrNull(initial);
+        for (var n = 0; n < batch; n++)
+            for (var c = 0; c < width; c++)
+            {
+                var state = start?[n * width + c] ?? 0;
+                for (var s = 0; s < length; s++)
+                {
+                    var at = (n * length + (reverse ? length - 1 - s : s)) * width + c;
+                    r[at] = state = p[at] * state + q[at];
+                }
+            }
+
+        Store(h, r);
+    }
+
+    public void LinearScanVjp(Tensor dh, Tensor? dfinal, Tensor a, Tensor h, Tensor? initial, Tensor da, Tensor db, Tensor? dinitial)
+    {
+        int batch = h.Layout.Dims[0], length = h.Layout.Dims[1], width = h.Layout.Dims[2];
+        double[] g = Load(dh), p = Load(a), states = Load(h), ra = new double[p.Length], rb = new double[p.Length], ri = new double[batch * width];
+        double[]? start = LoadOrNull(initial), end = LoadOrNull(dfinal);
+        for (var n = 0; n < batch; n++)
+            for (var c = 0; c < width; c++)
+            {
+                var rest = end?[n * width + c] ?? 0;
+                for (var t = length - 1; t >= 0; t--)
+                {
+                    var at = (n * length + t) * width + c;
+                    rb[at] = g[at] + rest;
+                    ra[at] = rb[at] * (t > 0 ? states[at - width] : start?[n * width + c] ?? 0);
+                    rest = p[at] * rb[at];
+                }
+
+                ri[n * width + c] = rest;
+            }
+
+        Store(da, ra);
+        Store(db, rb);
+        StoreOrNot(dinitial, ri);
+    }
+
+    public void MatrixState(in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? a, Tensor? b,
+        Tensor? initial, Tensor output, Tensor final, Tensor? kept)
+    {
+        int batch = q.Layout.Dims[0], length = q.Layout.Dims[1], heads = q.Layout.Dims[2], dk = q.Layout.Dims[3], dv = v.Layout.Dims[3];
+        double[] ql = Load(q), kl = Load(k), vl = Load(v), r = new double[output.Count], last = new double[final.Count], all = new double[batch * heads * length * dk * dv];
+        double[]? fade = LoadOrNull(decay), al = LoadOrNull(a), bl = LoadOrNull(b), start = LoadOrNull(initial);
+        for (var n = 0; n < batch; n++)
+            for (var h = 0; h < heads; h++)
+            {
+                var s = new double[dk * dv];
+                start?.AsSpan((n * heads + h) * dk * dv, dk * dv).CopyTo(s);
+                for (var t = 0; t < length; t++)
+                {
+                    s.CopyTo(all, ((n * heads + h) * length + t) * dk * dv);
+                    int at = ((n * length + t) * heads + h) * dk, to = ((n * length + t) * heads + h) * dv;
+                    var u = new double[dv];
+                    for (var j = 0; j < dv && al is not null; j++)
+                        for (var i = 0; i < dk; i++) u[j] += al[at + i] * s[i * dv + j];
+                    for (var i = 0; i < dk; i++)
+                        for (var j = 0; j < dv; j++)
+                            s[i * dv + j] = Fade(spec, fade, at + i, h) * s[i * dv + j] + (bl?[at + i] ?? 0) * u[j] + kl[at + i] * vl[to + j];
+                    for (var j = 0; j < dv; j++)
+                        for (var i = 0; i < dk; i++) r[to + j] += spec.Scale * ql[at + i] * s[i * dv + j];
+                }
+
+                s.CopyTo(last, (n * heads + h) * dk * dv);
+            }
+
+        Store(output, r);
+        Store(final, last);
+        StoreOrNot(kept, all);
+    }
+
+    public void MatrixStateVjp(in MatrixStateSpec spec, Tensor dout, Tensor? dfinal, Tensor q, Tensor k, Tensor v, Tensor? decay,
+        Tensor? a, Tensor? b, Tensor kept, Tensor dq, Tensor dk, Tensor dv, Tensor? ddecay, Tensor? da, Tensor? db, Tensor? dinitial)
+    {
+        int batch = q.Layout.Dims[0], length = q.Layout.Dims[1], heads = q.Layout.Dims[2], n = q.Layout.Dims[3], m = v.Layout.Dims[3];
+        double[] g = Load(dout), ql = Load(q), kl = Load(k), vl = Load(v), states = Load(kept);
+        double[]? fade = LoadOrNull(decay), al = LoadOrNull(a), bl = LoadOrNull(b), end = LoadOrNull(dfinal);
+        double[] rq = new double[ql.Length], rk = new double[ql.Length], rv = new double[vl.Length], rd = new double[ql.Length];
+        double[] ra = new double[ql.Length], rb = new double[ql.Length], ri = new double[batch * heads * n * m];
+        for (var row = 0; row < batch * heads; row++)
+        {
+            int bi = row / heads, h = row % heads;
+            var rest = new double[n * m];
+            end?.AsSpan(row * n * m, n * m).CopyTo(rest);
+            for (var t = length - 1; t >= 0; t--)
+            {
+                int at = ((bi * length + t) * heads + h) * n, to = ((bi * length + t) * heads + h) * m;
+                var before = states.AsSpan((row * length + t) * n * m, n * m);
+                var u = new double[m];
+                for (var j = 0; j < m && al is not null; j++)
+                    for (var i = 0; i < n; i++) u[j] += al[at + i] * before[i * m + j];
+                var du = new double[m];
+                var next = new double[n * m];
+                for (var i = 0; i < n; i++)
+                {
+                    var f = Fade(spec, fade, at + i, h);
+                    for (var j = 0; j < m; j++)
+                    {
+                        var old = before[i * m + j];
+                        var state = f * old + (bl?[at + i] ?? 0) * u[j] + kl[at + i] * vl[to + j];
+                        var p = rest[i * m + j] + spec.Scale * ql[at + i] * g[to + j];
+                        rq[at + i] += spec.Scale * g[to + j] * state;
+                        rk[at + i] += vl[to + j] * p;
+                        rv[to + j] += kl[at + i] * p;
+                        rd[at + i] += (spec.Decay == StateDecayKind.Log ? f : 1) * p * old;
+                        rb[at + i] += u[j] * p;
+                        du[j] += (bl?[at + i] ?? 0) * p;
+                        next[i * m + j] = f * p;
+                    }
+                }
+
+                for (var i = 0; i < n && al is not null; i++)
+                    for (var j = 0; j < m; j++)
+                    {
+                        ra[at + i] += du[j] * before[i * m + j];
+                        next[i * m + j] += al[at + i] * du[j];
+                    }
+
+                rest = next;
+            }
+
+            rest.CopyTo(ri, row * n * m);
+        }
+
+        Store(dq, rq);
+        Store(dk, rk);
+        Store(dv, rv);
+        StoreOrNot(ddecay, rd);
+        StoreOrNot(da, ra);
+        StoreOrNot(db, rb);
+        StoreOrNot(dinitial, ri);
+    }
+
+    private static double Fade(in MatrixStateSpec spec, double[]? decay, int at, int head) => spec.Decay switch
+    {
+        StateDecayKind.None => 1,
+        StateDecayKind.PerHead => spec.HeadFactors![head],
+        StateDecayKind.Log => Math.Exp(decay![at]),
+        _ => decay![at],
+    };
+}
