@@ -52,18 +52,27 @@ internal static unsafe class DeviationSums
         {
             var end = Math.Min(n, i + Block);
             V c = V.Splat(center), ds = V.Zero, ys = V.Zero, yds = V.Zero;
-            for (; i < end; i += V.Count)
+            for (; i <= end - V.Count; i += V.Count)
             {
-                var left = Math.Min(V.Count, end - i);
-                V d = RowLanes.Load<V, T>(x + i, left) - c, y = RowLanes.Load<V, T>(g + i, left);
-                if (weight is not null) y *= RowLanes.Load<V, T>(weight + i, left);
-                if (left < V.Count) d &= RowLanes.First<V, T>(left); // y is zero there already
+                var d = V.Load(x + i) - c;
+                var y = weight is null ? V.Load(g + i) : V.Load(g + i) * V.Load(weight + i);
                 ds += d;
                 ys += y;
                 yds = V.MultiplyAdd(y, d, yds);
             }
 
-            i = end;
+            if (i < end)
+            {
+                // The lanes past the row's end are zero in y already.
+                var left = end - i;
+                var d = (V.LoadPartial(x + i, left) - c) & RowLanes.First<V, T>(left);
+                var y = weight is null ? V.LoadPartial(g + i, left) : V.LoadPartial(g + i, left) * V.LoadPartial(weight + i, left);
+                ds += d;
+                ys += y;
+                yds = V.MultiplyAdd(y, d, yds);
+                i = end;
+            }
+
             sumD += double.CreateTruncating(V.Sum(ds));
             sumY += double.CreateTruncating(V.Sum(ys));
             sumYD += double.CreateTruncating(V.Sum(yds));

@@ -8,7 +8,7 @@ namespace Edifice.Engine.Cpu.Kernels;
 internal readonly unsafe struct SumFold<V, T> : IFold<V, T, T, T>
     where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>
 {
-    public static V Identity => V.Zero;
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Zero; }
     public static T Empty => T.Zero;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.LoadPartial(p, n);
@@ -21,7 +21,7 @@ internal readonly unsafe struct SumFold<V, T> : IFold<V, T, T, T>
 internal readonly unsafe struct MeanFold<V, T> : IFold<V, T, T, T>
     where V : unmanaged, ILanes<V, T> where T : unmanaged, IFloatingPointIeee754<T>
 {
-    public static V Identity => V.Zero;
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Zero; }
     public static T Empty => T.NaN;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.LoadPartial(p, n);
@@ -34,7 +34,7 @@ internal readonly unsafe struct MeanFold<V, T> : IFold<V, T, T, T>
 internal readonly unsafe struct ProductFold<V, T> : IFold<V, T, T, T>
     where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>
 {
-    public static V Identity => V.Splat(T.One);
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Splat(T.One); }
     public static T Empty => T.One;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.LoadPartial(p, n);
@@ -56,8 +56,8 @@ internal readonly unsafe struct ProductFold<V, T> : IFold<V, T, T, T>
 internal readonly unsafe struct MaxFold<V, T> : IFold<V, T, T, T>
     where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>, IMinMaxValue<T>
 {
-    public static V Identity => V.Splat(Empty);
-    public static T Empty => typeof(T) == typeof(float) || typeof(T) == typeof(double) ? T.CreateChecked(double.NegativeInfinity) : T.MinValue;
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Splat(Empty); }
+    public static T Empty { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => typeof(T) == typeof(float) || typeof(T) == typeof(double) ? T.CreateChecked(double.NegativeInfinity) : T.MinValue; }
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.LoadPartial(p, n);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Combine(V a, V b) => V.Max(a, b);
@@ -69,8 +69,8 @@ internal readonly unsafe struct MaxFold<V, T> : IFold<V, T, T, T>
 internal readonly unsafe struct MinFold<V, T> : IFold<V, T, T, T>
     where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>, IMinMaxValue<T>
 {
-    public static V Identity => V.Splat(Empty);
-    public static T Empty => typeof(T) == typeof(float) || typeof(T) == typeof(double) ? T.CreateChecked(double.PositiveInfinity) : T.MaxValue;
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Splat(Empty); }
+    public static T Empty { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => typeof(T) == typeof(float) || typeof(T) == typeof(double) ? T.CreateChecked(double.PositiveInfinity) : T.MaxValue; }
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.LoadPartial(p, n);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Combine(V a, V b) => V.Min(a, b);
@@ -82,7 +82,7 @@ internal readonly unsafe struct MinFold<V, T> : IFold<V, T, T, T>
 internal readonly unsafe struct AbsoluteSumFold<V, T> : IFold<V, T, T, T>
     where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>
 {
-    public static V Identity => V.Zero;
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Zero; }
     public static T Empty => T.Zero;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Abs(V.Load(p));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.Abs(V.LoadPartial(p, n));
@@ -95,7 +95,7 @@ internal readonly unsafe struct AbsoluteSumFold<V, T> : IFold<V, T, T, T>
 internal readonly unsafe struct AbsoluteMaxFold<V, T> : IFold<V, T, T, T>
     where V : unmanaged, ILanes<V, T> where T : unmanaged, INumber<T>
 {
-    public static V Identity => V.Zero;
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Zero; }
     public static T Empty => T.Zero;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Abs(V.Load(p));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.Abs(V.LoadPartial(p, n));
@@ -108,7 +108,7 @@ internal readonly unsafe struct AbsoluteMaxFold<V, T> : IFold<V, T, T, T>
 internal readonly unsafe struct EuclideanFold<V, T> : IFold<V, T, double, T>
     where V : unmanaged, ILanes<V, double> where T : unmanaged, IFloatingPointIeee754<T>
 {
-    public static V Identity => V.Zero;
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Zero; }
     public static T Empty => T.Zero;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => Squared(Widening.Load<V, T>(p));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => Squared(Widening.LoadPartial<V, T>(p, n));
@@ -121,7 +121,7 @@ internal readonly unsafe struct EuclideanFold<V, T> : IFold<V, T, double, T>
 /// <summary>Whether some entry is true, of bools as bytes 0 and 1.</summary>
 internal readonly unsafe struct SomeFold<V> : IFold<V, byte, byte, byte> where V : unmanaged, ILanes<V, byte>
 {
-    public static V Identity => V.Zero;
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Zero; }
     public static byte Empty => 0;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(byte* p) => V.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(byte* p, int n) => V.LoadPartial(p, n);
@@ -133,7 +133,7 @@ internal readonly unsafe struct SomeFold<V> : IFold<V, byte, byte, byte> where V
 /// <summary>Whether every entry is true, of bools as bytes 0 and 1.</summary>
 internal readonly unsafe struct EveryFold<V> : IFold<V, byte, byte, byte> where V : unmanaged, ILanes<V, byte>
 {
-    public static V Identity => V.Splat(1);
+    public static V Identity { [MethodImpl(MethodImplOptions.AggressiveInlining)] get => V.Splat(1); }
     public static byte Empty => 1;
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(byte* p) => V.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(byte* p, int n) => V.LoadPartial(p, n);

@@ -75,7 +75,7 @@ internal readonly unsafe struct ScanColumnTiles<V, T, TScan>(
     where TScan : IRunning<V>
 {
     // Steps per visit of a register: its state stays in registers meanwhile, and the visited rows in the cache.
-    private const int Steps = 64;
+    private const int Steps = 16;
 
     private readonly LineGrid _outer = outer;
 
@@ -115,14 +115,21 @@ internal readonly unsafe struct ScanColumnTiles<V, T, TScan>(
 
     private void Advance(T* p, long pStep, T* q, long qStep, int steps, int n, double* state)
     {
+        if (n == V.Count) AdvanceLanes(p, pStep, q, qStep, steps, V.Count, state);
+        else AdvanceLanes(p, pStep, q, qStep, steps, n, state);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void AdvanceLanes(T* p, long pStep, T* q, long qStep, int steps, int n, double* state)
+    {
         V a = V.Load(state), b = V.Load(state + V.Count);
         for (var i = 0; i < steps; i++, p += pStep, q += qStep)
         {
-            var entry = Widening.LoadPartial<V, T>(p, n);
+            var entry = Widening.Load<V, T>(p, n);
             var before = a;
             b = TScan.NextB(a, b, entry);
             a = TScan.NextA(a, b, entry);
-            Widening.StorePartial<V, T>(exclusive ? before : TScan.Value(a, b), q, n);
+            Widening.Store(exclusive ? before : TScan.Value(a, b), q, n);
         }
 
         V.Store(a, state);

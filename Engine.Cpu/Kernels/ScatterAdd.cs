@@ -66,12 +66,23 @@ public sealed partial class CpuBackend
                 var to = y + y0 + y1 + start * run.A;
                 var from = src + s0 + s1 + start * run.B;
                 var which = index + i0 + i1 + start * run.C;
+                if (length == 1)
+                {
+                    AddLine(to, from, which);
+                    continue;
+                }
+
                 for (var i = 0; i < along.Extent; i++, from += along.B, which += along.C)
                 {
                     if (run.C != 0) AddEach(to, from, which, length);
                     else AddRun(to + *which * along.A, from, length);
                 }
             }
+        }
+
+        private void AddLine(T* to, T* from, long* which)
+        {
+            for (var i = 0; i < along.Extent; i++) to[which[i * along.C] * along.A] += from[i * along.B];
         }
 
         private void AddEach(T* to, T* from, long* which, int length)
@@ -82,7 +93,7 @@ public sealed partial class CpuBackend
 
         private void AddRun(T* to, T* from, int length)
         {
-            if (run.A == 1 && run.B == 1 && length > 1)
+            if (run.A == 1 && run.B == 1)
             {
                 var sum = new Span<T>(to, length);
                 TensorPrimitives.Add(sum, new ReadOnlySpan<T>(from, length), sum);

@@ -48,17 +48,17 @@ internal readonly struct SortKeys :
 /// <summary>A stable sort of (key, index) entries: insertion for a few, merging for some, radix for many.</summary>
 internal static class StableSort
 {
-    private const int InsertionRun = 16;
+    private const int InsertionRun = 8;
 
     // Below, clearing and summing the digit counts costs more than the merge levels they save.
-    private const int RadixFrom = 1024;
+    private static int RadixFrom<TKey>() => 64 * Unsafe.SizeOf<TKey>();
 
     /// <summary>Sorts <paramref name="entries"/> ascending; <paramref name="spare"/> has the same length. The result is in
     /// the span returned: one of the two.</summary>
     public static Span<SortEntry<TKey>> Sort<TKey>(Span<SortEntry<TKey>> entries, Span<SortEntry<TKey>> spare)
         where TKey : unmanaged, IBinaryInteger<TKey>
     {
-        if (entries.Length >= RadixFrom) return Radix(entries, spare);
+        if (entries.Length >= RadixFrom<TKey>()) return Radix(entries, spare);
         for (var start = 0; start < entries.Length; start += InsertionRun)
             Insert(entries.Slice(start, Math.Min(InsertionRun, entries.Length - start)));
         for (var width = InsertionRun; width < entries.Length; width *= 2)
@@ -67,7 +67,7 @@ internal static class StableSort
             {
                 var middle = Math.Min(start + width, entries.Length);
                 var end = Math.Min(middle + width, entries.Length);
-                Merge(entries[start..middle], entries[middle..end], spare[start..end]);
+                Merge(entries[start..end], middle - start, spare[start..end]);
             }
 
             var sorted = spare;
@@ -89,16 +89,24 @@ internal static class StableSort
         }
     }
 
-    private static void Merge<TKey>(
-        ReadOnlySpan<SortEntry<TKey>> left, ReadOnlySpan<SortEntry<TKey>> right, Span<SortEntry<TKey>> to)
+    /// <summary>Merges the sorted halves [0, middle) and [middle, end) of <paramref name="from"/>.</summary>
+    private static void Merge<TKey>(ReadOnlySpan<SortEntry<TKey>> from, int middle, Span<SortEntry<TKey>> to)
         where TKey : unmanaged, IBinaryInteger<TKey>
     {
-        int l = 0, r = 0;
-        for (var i = 0; i < to.Length; i++)
+        int left = 0, right = middle, i = 0;
+        ref var entry = ref MemoryMarshal.GetReference(from);
+        while (left < middle && right < from.Length)
         {
-            if (r == right.Length || (l < left.Length && left[l].Key <= right[r].Key)) to[i] = left[l++];
-            else to[i] = right[r++];
+            // Which side comes next cannot be predicted: chosen by arithmetic, not by a jump.
+            var takeRight = Unsafe.Add(ref entry, right).Key < Unsafe.Add(ref entry, left).Key;
+            int fromRight = Unsafe.BitCast<bool, byte>(takeRight);
+            to[i++] = Unsafe.Add(ref entry, left + ((right - left) & -fromRight));
+            right += fromRight;
+            left += 1 - fromRight;
         }
+
+        from[left..middle].CopyTo(to[i..]);
+        from[right..].CopyTo(to[(i + middle - left)..]);
     }
 
     /// <summary>Least significant byte first; bytes that all keys share are skipped.</summary>

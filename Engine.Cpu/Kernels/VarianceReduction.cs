@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Edifice.Engine.Cpu.Simd;
 
 namespace Edifice.Engine.Cpu.Kernels;
@@ -33,7 +34,8 @@ internal readonly unsafe struct VarianceReduction<V, T> : IReduction<T, double, 
         for (var c = 0; c < columns; c++) means[c] /= count;
         new Span<T>(sums, columns).Clear();
         new Span<T>(squares, columns).Clear();
-        for (var r = 0; r < rows; r++) AddDeviations(x + r * rowStride, columns, means, squares, sums);
+        for (var r = 0; r < rows; r += 2)
+            AddDeviations(x + r * rowStride, r + 1 < rows ? x + (r + 1) * rowStride : null, columns, means, sums, squares);
         for (var c = 0; c < columns; c++)
         {
             double mean = double.CreateTruncating(means[c]), d = double.CreateTruncating(sums[c]);
@@ -42,14 +44,29 @@ internal readonly unsafe struct VarianceReduction<V, T> : IReduction<T, double, 
         }
     }
 
-    private static void AddDeviations(T* x, int columns, T* means, T* squares, T* sums)
+    /// <summary>Adds one row or two, which halves the traffic of the sums.</summary>
+    private static void AddDeviations(T* x, T* next, int columns, T* means, T* sums, T* squares)
     {
-        for (var c = 0; c < columns; c += V.Count)
+        var c = 0;
+        for (; c <= columns - V.Count; c += V.Count) Add(c, V.Count);
+        if (c < columns) Add(c, columns - c);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        void Add(int at, int n)
         {
-            var n = Math.Min(V.Count, columns - c);
-            var d = RowLanes.Load<V, T>(x + c, n) - RowLanes.Load<V, T>(means + c, n);
-            RowLanes.Store(RowLanes.Load<V, T>(sums + c, n) + d, sums + c, n);
-            RowLanes.Store(V.MultiplyAdd(d, d, RowLanes.Load<V, T>(squares + c, n)), squares + c, n);
+            var mean = RowLanes.Load<V, T>(means + at, n);
+            var d = RowLanes.Load<V, T>(x + at, n) - mean;
+            var sum = RowLanes.Load<V, T>(sums + at, n) + d;
+            var square = V.MultiplyAdd(d, d, RowLanes.Load<V, T>(squares + at, n));
+            if (next is not null)
+            {
+                d = RowLanes.Load<V, T>(next + at, n) - mean;
+                sum += d;
+                square = V.MultiplyAdd(d, d, square);
+            }
+
+            RowLanes.Store(sum, sums + at, n);
+            RowLanes.Store(square, squares + at, n);
         }
     }
 

@@ -36,6 +36,33 @@ internal static unsafe class Widening
         throw new NotSupportedException();
     }
 
+    /// <summary>Writes all lanes, rounded to nearest even.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<V, T>(V v, T* p) where V : unmanaged, ILanes<V, double> where T : unmanaged
+    {
+        if (typeof(T) == typeof(double)) V.Store(v, (double*)p);
+        else if (typeof(V) == typeof(Lanes512<double>))
+            Avx512F.ConvertToVector256Single(As<V, Lanes512<double>>(v).Vector).Store((float*)p);
+        else if (typeof(V) == typeof(Lanes256<double>))
+            Avx.ConvertToVector128Single(As<V, Lanes256<double>>(v).Vector).Store((float*)p);
+        else if (typeof(V) == typeof(Lanes128<double>))
+            *(double*)p = Vector128.Narrow(As<V, Lanes128<double>>(v).Vector, default).AsDouble().ToScalar();
+        else throw new NotSupportedException();
+    }
+
+    /// <summary>Reads n elements; without a mask where n is the constant <c>V.Count</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static V Load<V, T>(T* p, int n) where V : unmanaged, ILanes<V, double> where T : unmanaged =>
+        n == V.Count ? Load<V, T>(p) : LoadPartial<V, T>(p, n);
+
+    /// <summary>Writes n elements; without a mask where n is the constant <c>V.Count</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<V, T>(V v, T* p, int n) where V : unmanaged, ILanes<V, double> where T : unmanaged
+    {
+        if (n == V.Count) Store(v, p);
+        else StorePartial(v, p, n);
+    }
+
     /// <summary>Writes the first n lanes (0 ≤ n ≤ <c>V.Count</c>), rounded to nearest even.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StorePartial<V, T>(V v, T* p, int n) where V : unmanaged, ILanes<V, double> where T : unmanaged

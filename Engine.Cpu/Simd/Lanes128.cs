@@ -239,17 +239,28 @@ internal readonly unsafe partial struct Lanes128<T> : ILanes<Lanes128<T>, T> whe
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T MaxLane(Lanes128<T> a)
+    private static bool HasNaN(Lanes128<T> a) => (typeof(T) == typeof(float) || typeof(T) == typeof(double)) && !Vector128.EqualsAll(a._v, a._v);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T MaxLane(Lanes128<T> a) => HasNaN(a) ? Const(double.NaN)._v.ToScalar() : MaxNumber(a);
+
+    /// <summary><see cref="MaxLane"/> of lanes without NaN, by the machine's own instruction.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T MaxNumber(Lanes128<T> a)
     {
-        var v = Vector128.Max(a._v, SwapHalves(a._v));
-        return (sizeof(T) == 8 ? v : Vector128.Max(v, SwapPairs(v))).ToScalar();
+        var v = Vector128.MaxNative(a._v, SwapHalves(a._v));
+        return (sizeof(T) == 8 ? v : Vector128.MaxNative(v, SwapPairs(v))).ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T MinLane(Lanes128<T> a)
+    public static T MinLane(Lanes128<T> a) => HasNaN(a) ? Const(double.NaN)._v.ToScalar() : MinNumber(a);
+
+    /// <summary><see cref="MinLane"/> of lanes without NaN, by the machine's own instruction.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T MinNumber(Lanes128<T> a)
     {
-        var v = Vector128.Min(a._v, SwapHalves(a._v));
-        return (sizeof(T) == 8 ? v : Vector128.Min(v, SwapPairs(v))).ToScalar();
+        var v = Vector128.MinNative(a._v, SwapHalves(a._v));
+        return (sizeof(T) == 8 ? v : Vector128.MinNative(v, SwapPairs(v))).ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -234,8 +234,19 @@ internal readonly unsafe partial struct Lanes256<T> : ILanes<Lanes256<T>, T> whe
     public static T Sum(Lanes256<T> a) => Lanes128<T>.Sum(new(a._v.GetLower() + a._v.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T MaxLane(Lanes256<T> a) => Lanes128<T>.MaxLane(new(Vector128.Max(a._v.GetLower(), a._v.GetUpper())));
+    private static bool HasNaN(Lanes256<T> a) => (typeof(T) == typeof(float) || typeof(T) == typeof(double)) && !Vector256.EqualsAll(a._v, a._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T MinLane(Lanes256<T> a) => Lanes128<T>.MinLane(new(Vector128.Min(a._v.GetLower(), a._v.GetUpper())));
+    public static T MaxLane(Lanes256<T> a) => HasNaN(a) ? Const(double.NaN)._v.ToScalar() : MaxNumber(a);
+
+    /// <summary><see cref="MaxLane"/> of lanes without NaN, by the machine's own instruction.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T MaxNumber(Lanes256<T> a) => Lanes128<T>.MaxNumber(new(Vector128.MaxNative(a._v.GetLower(), a._v.GetUpper())));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T MinLane(Lanes256<T> a) => HasNaN(a) ? Const(double.NaN)._v.ToScalar() : MinNumber(a);
+
+    /// <summary><see cref="MinLane"/> of lanes without NaN, by the machine's own instruction.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T MinNumber(Lanes256<T> a) => Lanes128<T>.MinNumber(new(Vector128.MinNative(a._v.GetLower(), a._v.GetUpper())));
 }

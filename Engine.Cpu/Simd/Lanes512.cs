@@ -227,8 +227,19 @@ internal readonly unsafe partial struct Lanes512<T> : ILanes<Lanes512<T>, T> whe
     public static T Sum(Lanes512<T> a) => Lanes256<T>.Sum(new(a._v.GetLower() + a._v.GetUpper()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T MaxLane(Lanes512<T> a) => Lanes256<T>.MaxLane(new(Vector256.Max(a._v.GetLower(), a._v.GetUpper())));
+    private static bool HasNaN(Lanes512<T> a) => (typeof(T) == typeof(float) || typeof(T) == typeof(double)) && !Vector512.EqualsAll(a._v, a._v);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static T MinLane(Lanes512<T> a) => Lanes256<T>.MinLane(new(Vector256.Min(a._v.GetLower(), a._v.GetUpper())));
+    public static T MaxLane(Lanes512<T> a) => HasNaN(a) ? Const(double.NaN)._v.ToScalar() : MaxNumber(a);
+
+    /// <summary><see cref="MaxLane"/> of lanes without NaN, by the machine's own instruction.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T MaxNumber(Lanes512<T> a) => Lanes256<T>.MaxNumber(new(Vector256.MaxNative(a._v.GetLower(), a._v.GetUpper())));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static T MinLane(Lanes512<T> a) => HasNaN(a) ? Const(double.NaN)._v.ToScalar() : MinNumber(a);
+
+    /// <summary><see cref="MinLane"/> of lanes without NaN, by the machine's own instruction.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static T MinNumber(Lanes512<T> a) => Lanes256<T>.MinNumber(new(Vector256.MinNative(a._v.GetLower(), a._v.GetUpper())));
 }
