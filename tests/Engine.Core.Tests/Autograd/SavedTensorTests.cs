@@ -1,4 +1,3 @@
-using Edifice.Engine.Autograd;
 using Edifice.Engine.Backends;
 
 namespace Edifice.Engine.Tests.Autograd;

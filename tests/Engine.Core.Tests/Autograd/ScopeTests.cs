@@ -1,4 +1,3 @@
-using Edifice.Engine.Autograd;
 
 namespace Edifice.Engine.Tests.Autograd;
 

@@ -9,8 +9,8 @@ public sealed class CompareSelectTests
 
     private static readonly DType[] s_dtypes = Enum.GetValues<DType>();
 
-    [Property(MaxTest = 400, Arbitrary = [typeof(ViewCases)])]
-    public void Every_comparison_of_two_views_is_that_of_each_pair(ViewCase a, ViewCase memory, CompareKernel kernel, byte type)
+    [Property(MaxTest = 400, Arbitrary = [typeof(TensorGenerators)])]
+    public void Every_comparison_of_two_views_is_that_of_each_pair(TensorCase a, TensorCase memory, CompareKernel kernel, byte type)
     {
         var dtype = s_dtypes[type % s_dtypes.Length];
         using Tensor x = Numbers(a, dtype), z = Numbers(ElementwiseTests.Other(a, memory), dtype);
@@ -19,8 +19,8 @@ public sealed class CompareSelectTests
         Assert.Equal(Wide(x).Zip(Wide(z), (p, q) => ElementwiseModel.Compare(kernel, p, q)), Elements.Of<bool>(y));
     }
 
-    [Property(MaxTest = 400, Arbitrary = [typeof(ViewCases)])]
-    public void A_comparison_with_a_number_takes_the_number_as_it_is(ViewCase view, CompareKernel kernel, byte type, byte which)
+    [Property(MaxTest = 400, Arbitrary = [typeof(TensorGenerators)])]
+    public void A_comparison_with_a_number_takes_the_number_as_it_is(TensorCase view, CompareKernel kernel, byte type, byte which)
     {
         double[] numbers = [0, 1, -1, 2, 0.5, -0.5, 1.5, 255, 256, -1e-3, 1e30, -1e30, double.NaN, double.PositiveInfinity, double.NegativeInfinity, 2147483648];
         var s = numbers[which % numbers.Length];
@@ -53,8 +53,8 @@ public sealed class CompareSelectTests
         }
     }
 
-    [Property(MaxTest = 400, Arbitrary = [typeof(ViewCases)])]
-    public void A_selection_takes_the_bits_of_one_side(ViewCase a, ViewCase memory, ViewCase mask, byte type)
+    [Property(MaxTest = 400, Arbitrary = [typeof(TensorGenerators)])]
+    public void A_selection_takes_the_bits_of_one_side(TensorCase a, TensorCase memory, TensorCase mask, byte type)
     {
         var dtype = s_dtypes[type % s_dtypes.Length];
         using Tensor x = Numbers(a, dtype), z = Numbers(ElementwiseTests.Other(a, memory), dtype);
@@ -76,7 +76,7 @@ public sealed class CompareSelectTests
     }
 
     /// <summary>Small integers in any dtype, truth values among them.</summary>
-    internal static Tensor Numbers(ViewCase view, DType dtype) => dtype switch
+    internal static Tensor Numbers(TensorCase view, DType dtype) => dtype switch
     {
         DType.Float32 => view.Build(random => (float)random.Next(-3, 4)),
         DType.Float64 => view.Build(random => (double)random.Next(-3, 4)),
@@ -88,7 +88,7 @@ public sealed class CompareSelectTests
     };
 
     // bf16 has no .NET type: the view of a Half tensor's memory under the other dtype.
-    private static Tensor BFloat16(ViewCase view)
+    private static Tensor BFloat16(TensorCase view)
     {
         using var bits = view.Build(random => BitConverter.UInt16BitsToHalf((ushort)(BitConverter.SingleToUInt32Bits(random.Next(-3, 4)) >> 16)));
         return new Tensor(bits.Storage, bits.Layout, bits.Offset, DType.BFloat16, retain: true);

@@ -9,8 +9,8 @@ public sealed class CopyTests
 
     private static readonly DType[] s_dtypes = Enum.GetValues<DType>();
 
-    [Property(MaxTest = 600, Arbitrary = [typeof(ViewCases)])]
-    public void A_copy_of_any_view_into_any_view_keeps_every_value_both_dtypes_hold(ViewCase view, ViewCase memory, byte from, byte to)
+    [Property(MaxTest = 600, Arbitrary = [typeof(TensorGenerators)])]
+    public void A_copy_of_any_view_into_any_view_keeps_every_value_both_dtypes_hold(TensorCase view, TensorCase memory, byte from, byte to)
     {
         var place = ElementwiseTests.Other(view, memory);
         if (place.Steps.Contains(0)) return;
@@ -42,8 +42,8 @@ public sealed class CopyTests
         }
     }
 
-    [Property(MaxTest = 200, Arbitrary = [typeof(ViewCases)])]
-    public void Filling_a_view_writes_it_and_nothing_else(ViewCase view)
+    [Property(MaxTest = 200, Arbitrary = [typeof(TensorGenerators)])]
+    public void Filling_a_view_writes_it_and_nothing_else(TensorCase view)
     {
         if (view.Steps.Contains(0)) return;
         using var y = view.Build(_ => -1L);

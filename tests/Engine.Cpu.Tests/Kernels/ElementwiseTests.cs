@@ -17,8 +17,8 @@ public sealed class ElementwiseTests
         UnaryKernel.Reciprocal, UnaryKernel.Sqrt, UnaryKernel.Rsqrt, UnaryKernel.Exp, UnaryKernel.Tanh, UnaryKernel.Sigmoid, UnaryKernel.Relu,
     ];
 
-    [Property(MaxTest = 400, Arbitrary = [typeof(ViewCases)])]
-    public void Every_unary_function_of_a_view_is_the_function_of_each_element(ViewCase view, UnaryKernel kernel, bool single, bool inPlace)
+    [Property(MaxTest = 400, Arbitrary = [typeof(TensorGenerators)])]
+    public void Every_unary_function_of_a_view_is_the_function_of_each_element(TensorCase view, UnaryKernel kernel, bool single, bool inPlace)
     {
         if (single) Check<float>(2e-6);
         else Check<double>(1e-14);
@@ -39,8 +39,8 @@ public sealed class ElementwiseTests
         }
     }
 
-    [Property(MaxTest = 200, Arbitrary = [typeof(ViewCases)])]
-    public void Unary_functions_of_integers_stay_integers(ViewCase view, byte which, bool wide)
+    [Property(MaxTest = 200, Arbitrary = [typeof(TensorGenerators)])]
+    public void Unary_functions_of_integers_stay_integers(TensorCase view, byte which, bool wide)
     {
         var kernel = s_integerKernels[which % s_integerKernels.Length];
         if (wide) Check<long>();
@@ -55,8 +55,8 @@ public sealed class ElementwiseTests
         }
     }
 
-    [Property(MaxTest = 400, Arbitrary = [typeof(ViewCases)])]
-    public void A_cotangent_goes_back_by_the_derivative_at_each_element(ViewCase view, UnaryKernel kernel, bool single)
+    [Property(MaxTest = 400, Arbitrary = [typeof(TensorGenerators)])]
+    public void A_cotangent_goes_back_by_the_derivative_at_each_element(TensorCase view, UnaryKernel kernel, bool single)
     {
         if (single) Check<float>(1e-5);
         else Check<double>(1e-10);
@@ -116,8 +116,8 @@ public sealed class ElementwiseTests
         }
     }
 
-    [Property(MaxTest = 400, Arbitrary = [typeof(ViewCases)])]
-    public void Every_binary_function_of_two_views_is_the_function_of_each_pair(ViewCase a, ViewCase memory, BinaryKernel kernel, byte type)
+    [Property(MaxTest = 400, Arbitrary = [typeof(TensorGenerators)])]
+    public void Every_binary_function_of_two_views_is_the_function_of_each_pair(TensorCase a, TensorCase memory, BinaryKernel kernel, byte type)
     {
         switch (type % 4)
         {
@@ -151,8 +151,8 @@ public sealed class ElementwiseTests
         }
     }
 
-    [Property(MaxTest = 200, Arbitrary = [typeof(ViewCases)])]
-    public void A_scalar_operand_acts_as_a_tensor_full_of_it(ViewCase view, BinaryKernel kernel, bool first)
+    [Property(MaxTest = 200, Arbitrary = [typeof(TensorGenerators)])]
+    public void A_scalar_operand_acts_as_a_tensor_full_of_it(TensorCase view, BinaryKernel kernel, bool first)
     {
         using var x = view.Build(random => (float)(random.NextDouble() * 3 + 0.1));
         using Tensor s = Tensor.Full(x.Shape, 1.3), y = Tensor.Allocate(x.Shape, x.DType, Device.Cpu), z = Tensor.Allocate(x.Shape, x.DType, Device.Cpu);
@@ -162,8 +162,8 @@ public sealed class ElementwiseTests
         Assert.Equal(Elements.Bits(z), Elements.Bits(y));
     }
 
-    [Property(MaxTest = 200, Arbitrary = [typeof(ViewCases)])]
-    public void The_bits_of_a_result_depend_neither_on_strides_nor_on_position(ViewCase view, UnaryKernel kernel)
+    [Property(MaxTest = 200, Arbitrary = [typeof(TensorGenerators)])]
+    public void The_bits_of_a_result_depend_neither_on_strides_nor_on_position(TensorCase view, UnaryKernel kernel)
     {
         using var x = view.Build(random => (float)((random.NextDouble() - 0.5) * 20));
         using var dense = Strided.Copy<float>(x);
@@ -179,8 +179,8 @@ public sealed class ElementwiseTests
         Assert.Equal(BitConverter.SingleToInt32Bits(Elements.Of<float>(y)[place]), BitConverter.SingleToInt32Bits(Elements.Of<float>(alone)[0]));
     }
 
-    [Property(MaxTest = 200, Arbitrary = [typeof(ViewCases)])]
-    public void A_strided_result_is_written_where_it_lies_and_nowhere_else(ViewCase view, ViewCase memory)
+    [Property(MaxTest = 200, Arbitrary = [typeof(TensorGenerators)])]
+    public void A_strided_result_is_written_where_it_lies_and_nowhere_else(TensorCase view, TensorCase memory)
     {
         var place = Other(view, memory);
         if (place.Steps.Contains(0)) return;
@@ -280,11 +280,11 @@ public sealed class ElementwiseTests
     }
 
     /// <summary>A view of the shape of one case in the memory of another.</summary>
-    internal static ViewCase Other(ViewCase shape, ViewCase memory) => new(
-        shape.Extents,
-        [.. shape.Extents.Select((_, i) => memory.Order.Length > 0 ? memory.Order[i % memory.Order.Length] + i % 3 : 0)],
-        [.. shape.Extents.Select((_, i) => memory.Steps.Length > 0 ? memory.Steps[i % memory.Steps.Length] : 1)],
-        memory.Seed);
+    internal static TensorCase Other(TensorCase shape, TensorCase memory) => new(
+        shape.Dims,
+        [.. Enumerable.Range(0, shape.Dims.Length).OrderBy(i => memory.Order.Length > 0 ? memory.Order[i % memory.Order.Length] + i % 3 : 0)],
+        [.. shape.Dims.Select((_, i) => memory.Steps.Length > 0 ? memory.Steps[i % memory.Steps.Length] : 1)],
+        memory.Before, memory.Seed);
 
     private static void AssertClose(double wanted, double got, double tolerance, string what)
     {
