@@ -39,15 +39,10 @@ public static class BlockGradCheck
             var inputs = example.Inputs?.Invoke();
             Tensor[] Hidden(Tensor[] arguments)
             {
-                var own = parameters.Select((p, i) => p.Parameter.Exchange(arguments[i + 1])).ToArray();
-                try
-                {
+                var tensors = new Dictionary<string, Tensor>();
+                for (var i = 0; i < parameters.Count; i++) tensors.Add(parameters[i].Name, arguments[i + 1]);
+                using (block.Substitute(tensors))
                     return [example.Pieces is { } pieces ? Streamed(block, arguments[0], inputs, pieces) : block.ForwardSequence(arguments[0], inputs)];
-                }
-                finally
-                {
-                    for (var i = 0; i < own.Length; i++) parameters[i].Parameter.Exchange(own[i]);
-                }
             }
 
             return GradCheck.Run(Hidden, [x, .. parameters.Select(p => p.Parameter.Value)], options with

@@ -36,8 +36,8 @@ public sealed class Pass
     /// <summary>Absolute position of the piece's first row: 0, or how many positions the stream has seen.</summary>
     public int Offset => _state?.Time ?? 0;
 
-    /// <summary>True when the piece's first row is the first of its stream, for a batch row.</summary>
-    public bool IsFresh(int row) => _state is null || _state.Positions[row] == 0;
+    /// <summary>How many positions of its own stream a batch row has seen before this piece; 0: it begins here.</summary>
+    public int PositionOf(int row) => _state?.Positions[row] ?? 0;
 
     /// <summary>Tensors that one layer of this pass hands to later ones, by name.</summary>
     public IDictionary<string, Tensor> Shared => _shared;

@@ -19,6 +19,17 @@ public static class Blocks
     [
         MultiHead.Info,
         Gqa.Info,
+        Perceiver.Info,
+        FNet.Info,
+        LinearTransformer.Info,
+        Nystromformer.Info,
+        Performer.Info,
+        RetNet.Info,
+        Rwkv.Info,
+        Gla.Info,
+        Hgrn.Info,
+        Griffin.Info,
+        Griffin.HawkInfo,
     ];
 
     /// <summary>A block by name.</summary>

@@ -12,6 +12,12 @@ internal static class CommandTree
     public static RootCommand Build() => new("Edifice: a tensor engine with twelve attention blocks")
     {
         InfoCommand.Build(),
+        BlocksCommand.Build(),
+        GradCheckCommand.Build(),
+        VerifyCommand.Build(),
+        TrainCommand.Build(),
+        GenerateCommand.Build(),
+        CompareCommand.Build(),
     };
 
     public static int Run(string[] args)

@@ -6,7 +6,7 @@ using Edifice.Nn;
 namespace Edifice.Cli.Training;
 
 /// <summary>How a run stands, for displays.</summary>
-internal readonly record struct Progress(int Step, int Steps, double Loss, double Score, double TokensPerSecond, TimeSpan Remaining);
+internal readonly record struct TrainingProgress(int Step, int Steps, double Loss, double Score, double TokensPerSecond, TimeSpan Remaining);
 
 /// <summary>What a run ended with.</summary>
 /// <param name="Score">Accuracy, or bits per byte.</param>
@@ -50,7 +50,7 @@ internal sealed class Trainer
     public int Step => (int)_checkpoint.Step;
 
     /// <summary>Runs to the end or until <paramref name="stop"/>; then saves.</summary>
-    public Outcome Run(MetricsLog? log, Action<Progress>? report, CancellationToken stop)
+    public Outcome Run(MetricsLog? log, Action<TrainingProgress>? report, CancellationToken stop)
     {
         var clock = Stopwatch.StartNew();
         var times = new List<double>();
@@ -78,7 +78,7 @@ internal sealed class Trainer
             if (report is not null)
             {
                 var left = TimeSpan.FromSeconds((_config.Steps - Step) * clock.Elapsed.TotalSeconds / (Step - first));
-                report(new Progress(Step, _config.Steps, loss, lastScore, Speed(times), left));
+                report(new TrainingProgress(Step, _config.Steps, loss, lastScore, Speed(times), left));
             }
         }
 

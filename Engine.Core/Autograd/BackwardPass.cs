@@ -53,7 +53,7 @@ internal sealed class BackwardPass
         var nodes = Collect(outputs);
         using var mode = _createGraph ? GradMode.On() : GradMode.Off();
         for (var i = 0; i < outputs.Length; i++)
-            Deliver(outputs[i].Record!, Seed(outputs[i], seeds[i]), owned: false);
+            Deliver(outputs[i].Record!, Seed(outputs[i], seeds[i]), owned: false, null);
         foreach (var node in nodes) Step(node);
         foreach (var leaf in _leaves) Complete(leaf);
     }
@@ -161,14 +161,14 @@ internal sealed class BackwardPass
             var mine = scope is not null && ReferenceEquals(g.Owner, scope) && Array.LastIndexOf(gradients, gradients[i]) == i &&
                 Array.IndexOf(gradients, gradients[i]) == i;
             scope?.Keep(g);
-            Deliver(input, g, mine);
+            Deliver(input, g, mine, scope);
         }
 
         for (var i = 0; i < cotangents.Length; i++)
             if (owned[i] && !gradients.Contains(cotangents[i])) cotangents[i]!.Dispose();
     }
 
-    private void Deliver(GradientRecord record, Tensor g, bool owned)
+    private void Deliver(GradientRecord record, Tensor g, bool owned, TensorScope? ruleScope)
     {
         ref var slot = ref CollectionsMarshal.GetValueRefOrAddDefault(_pending, record, out var exists);
         if (!exists || slot.Value is null)
@@ -190,8 +190,9 @@ internal sealed class BackwardPass
         }
         else
         {
-            Tensor total;
-            using (TensorScope.Suspend()) total = sum.AllocateLike();
+            // Rules hand cotangents on, so this one may be in use when the pass is through: the caller's scope frees it.
+            var total = sum.AllocateLike();
+            ruleScope?.Keep(total);
             sum.Backend.Zip(BinaryKernel.Add, sum, g, total);
             slot = new Cotangent(total, true);
         }

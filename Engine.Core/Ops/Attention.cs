@@ -88,6 +88,25 @@ namespace Edifice.Engine
             return (output, lse);
         }
 
+        /// <summary>Sliding-window attention with segments and a prefix of older keys (page on the ops of Griffin, section 6): position t
+        /// sees itself and the <paramref name="windowLeft"/> positions before it, back to the last reset; scale d^(-1/2).</summary>
+        /// <param name="q">[B, L, h, d].</param>
+        /// <param name="k">[B, L, n, d], n divides h.</param>
+        /// <param name="v">[B, L, n, d].</param>
+        /// <param name="windowLeft">W, at least 0.</param>
+        /// <param name="reset">bool [B, L]: a new segment begins; null: none does.</param>
+        /// <param name="keyPrefix">[B, P, n, d]: the P positions before, oldest first; null: none.</param>
+        /// <param name="valuePrefix">Comes with <paramref name="keyPrefix"/>.</param>
+        /// <param name="prefixLength">int64 [B]: how many of the prefix are visible to each row, from the end; null: all.</param>
+        public static Tensor LocalAttention(
+            Tensor q, Tensor k, Tensor v, int windowLeft, Tensor? reset = null, Tensor? keyPrefix = null, Tensor? valuePrefix = null, Tensor? prefixLength = null)
+        {
+            ArgumentNullException.ThrowIfNull(q);
+            ArgumentNullException.ThrowIfNull(k);
+            ArgumentNullException.ThrowIfNull(v);
+            return AttentionOps.Local(q, k, v, windowLeft, reset, keyPrefix, valuePrefix, prefixLength);
+        }
+
         /// <summary>Merges two attention results over disjoint sets of keys into the result over both: equation (11) of the page.</summary>
         public static (Tensor Output, Tensor LogSumExp) MergeAttention((Tensor Output, Tensor LogSumExp) a, (Tensor Output, Tensor LogSumExp) b)
         {

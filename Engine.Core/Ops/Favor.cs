@@ -26,7 +26,7 @@ namespace Edifice.Engine
     public sealed partial class Tensor
     {
         /// <summary>FAVOR+ features (Choromanski et al. 2021, Lemma 1): φ = (e^{u - |w'|²/2 - s} + eps) / √m with u = w' Wᵀ,
-        /// w' = d^(-1/4) x and s the stabiliser; relu: max(u, 0) + eps. Gradients flow through the maxima.</summary>
+        /// w' = d^(-1/4) x and s the stabiliser; relu: max(u, 0) + eps of the same u. Gradients flow through the maxima.</summary>
         /// <param name="projection">W [m, d] for x [B, L, h, d].</param>
         /// <param name="kernel">Which kernel.</param>
         /// <param name="isQuery">Queries subtract their own maximum over the features.</param>

@@ -113,12 +113,12 @@ namespace Edifice.Engine.Ops
                 () => OpCase.Of("""{"interleaved": true, "rotary_dim": 4}""", ("x", Sample.Normal(1, 5, 2, 6))));
             yield return new OpEntry("rope_partial", c => c["x"].RopeAt(c["positions"], c.Options.Double("base", 10000), c["x"].Size(-1) / 2),
                 () => OpCase.Of(("x", Sample.Normal(2, 3, 2, 8)), ("positions", Sample.Whole(50, 2, 3))));
-            yield return new OpEntry("retnet_rotary", c => c.Options.Text("rotary", "retnet") switch
+            yield return new OpEntry("retnet_rotary", c => [("y", c.Options.Text("rotary", "retnet") switch
                 {
                     "retnet" => c["x"].RetNetRotary(c.Options.Int("offset", 0)),
                     "rope" => c["x"].Rope(offset: c.Options.Int("offset", 0)),
                     var other => throw new TensorException($"retnet_rotary: rotary must be 'retnet' or 'rope', got '{other}'"),
-                },
+                })],
                 () => OpCase.Of("""{"offset": 2}""", ("x", Sample.Normal(1, 4, 2, 6))));
         }
     }

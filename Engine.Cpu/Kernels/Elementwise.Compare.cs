@@ -46,7 +46,7 @@ public sealed unsafe partial class CpuBackend
     private static bool TryMakeIntegral(ref CompareKernel kernel, ref double s, DType dtype, out bool always)
     {
         double least = dtype switch { DType.Int32 => int.MinValue, DType.Int64 => long.MinValue, _ => 0 };
-        var beyond = dtype switch { DType.Int32 => -least, DType.Int64 => -least, _ => 256 };
+        var beyond = dtype switch { DType.Int32 => -least, DType.Int64 => -least, _ => 2 };
         var above = s >= beyond;
         always = kernel switch
         {

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Edifice.Engine.Cpu.Memory;
 using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu.Kernels;
@@ -23,12 +24,14 @@ internal unsafe struct LoopNest
     /// second-level cache.</summary>
     public const int TileElements = 16 * 1024;
 
-    // A block of a transposed operand: this many rows share the cache lines that a walk across them touches.
-    private const int BlockRows = 32, BlockColumns = 256;
+    // A block of an operand that runs along the rows' neighbours is turned around as a whole, so that every cache line is
+    // read once; of one that runs along neither, these rows share the lines that a walk across them touches.
+    private const int TurnedBlock = 64, GatheredRows = 32, GatheredColumns = 256;
 
     private int _rank;
     private fixed long _extent[Shape.MaxRank];
     private fixed long _step[Shape.MaxRank * MaxOperands];
+    private fixed int _size[MaxOperands];
 
     /// <summary>The number of elements.</summary>
     public long Count { get; private set; }
@@ -46,6 +49,7 @@ internal unsafe struct LoopNest
     /// <summary>Gives operand number <paramref name="operand"/> its strides.</summary>
     public void Set(int operand, Layout layout, int size)
     {
+        _size[operand] = size;
         for (var axis = 0; axis < _rank; axis++) _step[axis * MaxOperands + operand] = layout.Strides[axis] * size;
     }
 
@@ -126,6 +130,26 @@ internal unsafe struct LoopNest
             for (var i = 0; i < MaxOperands; i++) _step[i] = 0;
             _rank++;
         }
+
+        // The axis along which some operand runs though the rows do not becomes the one beside them.
+        for (var axis = _rank - 3; axis >= 0; axis--)
+        {
+            if (Turned(_rank - 2) != 0 || Turned(axis) == 0) continue;
+            for (var place = axis; place < _rank - 2; place++) Swap(place, place + 1);
+        }
+    }
+
+    /// <summary>The operands (as bits) whose neighbours lie along an axis rather than along the rows.</summary>
+    private readonly int Turned(int axis)
+    {
+        var operands = 0;
+        for (var i = 1; i < MaxOperands; i++)
+        {
+            var inner = _step[(_rank - 1) * MaxOperands + i];
+            if (inner != 0 && inner != _size[i] && _step[axis * MaxOperands + i] == _size[i]) operands |= 1 << i;
+        }
+
+        return operands;
     }
 
     private void Move(int from, int to)
@@ -155,6 +179,7 @@ internal unsafe struct LoopNest
         private readonly TRow _row;
         private fixed long _at[MaxOperands];
         private readonly long _planes, _planesPerTile, _blockRows, _blockColumns, _blocksAcross, _blocksPerPlane;
+        private readonly int _turned;
 
         public Tiles(in LoopNest nest, byte** at, TRow row)
         {
@@ -164,12 +189,12 @@ internal unsafe struct LoopNest
 
             long rows = nest._extent[nest._rank - 2], columns = nest._extent[nest._rank - 1];
             _planes = nest.Count / (rows * columns);
-            var transposed = false;
-            var resultStep = Math.Abs(nest._step[(nest._rank - 1) * MaxOperands]);
+            _turned = nest.Turned(nest._rank - 2);
+            var gathered = false;
             for (var i = 1; i < MaxOperands; i++)
-                transposed |= Math.Abs(nest._step[(nest._rank - 1) * MaxOperands + i]) > 8 * Math.Max(resultStep, 1);
-            _blockColumns = Math.Min(columns, transposed ? BlockColumns : TileElements);
-            _blockRows = Math.Min(rows, transposed ? BlockRows : Math.Max(1, TileElements / _blockColumns));
+                gathered |= Math.Abs(nest._step[(nest._rank - 1) * MaxOperands + i]) > 8 * nest._size[i];
+            _blockColumns = Math.Min(columns, _turned != 0 ? TurnedBlock : gathered ? GatheredColumns : TileElements);
+            _blockRows = Math.Min(rows, _turned != 0 ? TurnedBlock : gathered ? GatheredRows : Math.Max(1, TileElements / _blockColumns));
             _blocksAcross = (columns + _blockColumns - 1) / _blockColumns;
             _blocksPerPlane = _blocksAcross * ((rows + _blockRows - 1) / _blockRows);
             _planesPerTile = _blocksPerPlane > 1 ? 1 : Math.Clamp(TileElements / (rows * columns), 1, _planes);
@@ -179,40 +204,68 @@ internal unsafe struct LoopNest
 
         public void Run(long tile)
         {
-            byte** at = stackalloc byte*[MaxOperands], plane = stackalloc byte*[MaxOperands];
+            var block = stackalloc byte*[MaxOperands];
             var first = tile / _blocksPerPlane * _planesPerTile;
-            var block = tile % _blocksPerPlane;
+            var number = tile % _blocksPerPlane;
             var last = Math.Min(first + _planesPerTile, _planes);
             int rank = _nest._rank, inner = rank - 1;
-            var kernel = _row; // a copy that calls may go through without another
-            var row = block / _blocksAcross * _blockRows;
-            var column = block % _blocksAcross * _blockColumns;
-            var rowEnd = Math.Min(row + _blockRows, _nest._extent[rank - 2]);
-            var count = Math.Min(_blockColumns, _nest._extent[inner] - column);
+            var row = number / _blocksAcross * _blockRows;
+            var column = number % _blocksAcross * _blockColumns;
+            var rows = (int)Math.Min(_blockRows, _nest._extent[rank - 2] - row);
+            var columns = Math.Min(_blockColumns, _nest._extent[inner] - column);
 
             fixed (long* step = _nest._step, start = _at)
             {
+                long* rowStep = step + (rank - 2) * MaxOperands, columnStep = step + inner * MaxOperands;
                 for (var p = first; p < last; p++)
                 {
-                    // Where the plane's block begins.
                     for (var i = 0; i < MaxOperands; i++)
-                        plane[i] = (byte*)start[i] + row * step[(rank - 2) * MaxOperands + i] + column * step[inner * MaxOperands + i];
+                        block[i] = (byte*)start[i] + row * rowStep[i] + column * columnStep[i];
                     var rest = p;
                     for (var axis = rank - 3; axis >= 0; axis--)
                     {
                         var index = rest % _nest._extent[axis];
                         rest /= _nest._extent[axis];
-                        for (var i = 0; i < MaxOperands; i++) plane[i] += index * step[axis * MaxOperands + i];
+                        for (var i = 0; i < MaxOperands; i++) block[i] += index * step[axis * MaxOperands + i];
                     }
 
-                    for (var r = row; r < rowEnd; r++)
-                    {
-                        for (var i = 0; i < MaxOperands; i++) at[i] = plane[i];
-                        kernel.Run(at, step + inner * MaxOperands, count);
-                        for (var i = 0; i < MaxOperands; i++) plane[i] += step[(rank - 2) * MaxOperands + i];
-                    }
+                    if (_turned == 0) Rows(block, rowStep, columnStep, rows, columns);
+                    else TurnedRows(block, rowStep, columnStep, rows, (int)columns);
                 }
             }
+        }
+
+        private readonly void Rows(byte** block, long* rowStep, long* columnStep, int rows, long columns)
+        {
+            var at = stackalloc byte*[MaxOperands];
+            var kernel = _row; // a copy that calls may go through without another
+            for (var r = 0; r < rows; r++)
+            {
+                for (var i = 0; i < MaxOperands; i++) at[i] = block[i] + r * rowStep[i];
+                kernel.Run(at, columnStep, columns);
+            }
+        }
+
+        // The block of each turned operand is first laid into rows.
+        private void TurnedRows(byte** block, long* rowStep, long* columnStep, int rows, int columns)
+        {
+            const int Bytes = TurnedBlock * TurnedBlock * 8;
+            using var scratch = new Scratch<byte>(Bytes * (MaxOperands - 1));
+            var laid = stackalloc byte*[MaxOperands];
+            long* laidRowStep = stackalloc long[MaxOperands], laidColumnStep = stackalloc long[MaxOperands];
+            for (var i = 0; i < MaxOperands; i++)
+            {
+                laid[i] = block[i];
+                laidRowStep[i] = rowStep[i];
+                laidColumnStep[i] = columnStep[i];
+                if ((_turned >> i & 1) == 0) continue;
+                laid[i] = scratch.Pointer + (i - 1) * Bytes;
+                laidColumnStep[i] = _nest._size[i];
+                laidRowStep[i] = columns * _nest._size[i];
+                Strides.Turn(block[i], columnStep[i], laid[i], rows, columns, _nest._size[i]);
+            }
+
+            Rows(laid, laidRowStep, laidColumnStep, rows, columns);
         }
     }
 }

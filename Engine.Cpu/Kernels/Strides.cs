@@ -1,3 +1,5 @@
+using Edifice.Engine.Cpu.Simd;
+
 namespace Edifice.Engine.Cpu.Kernels;
 
 /// <summary>Collects elements that lie apart, and spreads them out again.</summary>
@@ -47,5 +49,37 @@ internal static unsafe class Strides
             case 4: Scatter((uint*)from, to, step, n); break;
             default: Scatter((ulong*)from, to, step, n); break;
         }
+    }
+
+    /// <summary>Lays a block into rows: to[r, c] = the element r places after the start of column c, the columns
+    /// <paramref name="columnStep"/> bytes apart.</summary>
+    public static void Turn(byte* from, long columnStep, byte* to, int rows, int columns, int size)
+    {
+        if (size is not (4 or 8))
+        {
+            for (var r = 0; r < rows; r++) Gather(from + r * size, columnStep, to + (long)r * columns * size, columns, size);
+        }
+        else if (size == 4)
+        {
+            if (Isa.Has512) Turn<Lanes512<uint>, uint>((uint*)from, columnStep / 4, (uint*)to, rows, columns);
+            else if (Isa.Has256) Turn<Lanes256<uint>, uint>((uint*)from, columnStep / 4, (uint*)to, rows, columns);
+            else Turn<Lanes128<uint>, uint>((uint*)from, columnStep / 4, (uint*)to, rows, columns);
+        }
+        else
+        {
+            if (Isa.Has512) Turn<Lanes512<ulong>, ulong>((ulong*)from, columnStep / 8, (ulong*)to, rows, columns);
+            else if (Isa.Has256) Turn<Lanes256<ulong>, ulong>((ulong*)from, columnStep / 8, (ulong*)to, rows, columns);
+            else Turn<Lanes128<ulong>, ulong>((ulong*)from, columnStep / 8, (ulong*)to, rows, columns);
+        }
+    }
+
+    private static void Turn<V, T>(T* from, long columnStep, T* to, int rows, int columns)
+        where V : unmanaged, ILanes<V, T>
+        where T : unmanaged
+    {
+        for (var c = 0; c < columns; c += V.Count)
+            for (var r = 0; r < rows; r += V.Count)
+                TileTranspose<V, T>.Run(from + c * columnStep + r, (nint)columnStep, to + (long)r * columns + c, columns,
+                    Math.Min(V.Count, columns - c), Math.Min(V.Count, rows - r));
     }
 }

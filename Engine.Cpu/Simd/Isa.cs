@@ -10,8 +10,11 @@ internal interface ILanesAction<T> where T : unmanaged
     void Invoke<V>() where V : unmanaged, ILanes<V, T>;
 }
 
-/// <summary>Which registers this machine has. Constants to the just-in-time compiler, a test under ahead-of-time
-/// compilation: choose once per kernel call, outside the loops.</summary>
+/// <summary>Which registers this machine has. Constants to the just-in-time compiler; the choice is made once per kernel call,
+/// outside the loops.</summary>
+/// <remarks>Under ahead-of-time compilation the answer is fixed when the program is published: x64 code has 128-bit
+/// registers unless <c>IlcInstructionSet</c> names more (<c>x86-64-v3</c>: 256 bits, <c>x86-64-v4</c>: 512), and then runs
+/// on such machines only.</remarks>
 internal static class Isa
 {
     /// <summary>512-bit registers with masks, for all element sizes. <c>Vector512.IsHardwareAccelerated</c> would be false

@@ -41,7 +41,7 @@ internal static partial class LaneMath
         var a = V.Clamp(V.Abs(v), V.Zero, V.Const(typeof(T) == typeof(float) ? 120 : 800));
         var m = ExpOfSum<V, T>(-a, V.Zero, out var n);
         var negative = V.Less(v, V.Zero);
-        x = V.Max(x, V.Const(-BeyondExp));
+        x = V.Clamp(x, V.Const(-BeyondExp), V.Const(double.PositiveInfinity));
         return V.Scale(V.Select(negative, x * m, x) / (V.Scale(m, n) + V.Const(1)), n & negative);
     }
 
@@ -57,12 +57,12 @@ internal static partial class LaneMath
     /// <summary>ln(1 + eˣ) = max(x, 0) + ln(1 + e^-|x|). Error below 3 ulp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Softplus<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.Max(x, V.Zero) + Log1pOfFinite<V, T>(Exp<V, T>(V.Abs(x) | V.Const(-0.0)));
+        V.Clamp(x, V.Zero, V.Const(double.PositiveInfinity)) + Log1pOfFinite<V, T>(Exp<V, T>(V.Abs(x) | V.Const(-0.0)));
 
     /// <summary>ln σ(x) = min(x, 0) - ln(1 + e^-|x|). Error below 3 ulp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V LogSigmoid<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.Min(x, V.Zero) - Log1pOfFinite<V, T>(Exp<V, T>(V.Abs(x) | V.Const(-0.0)));
+        V.Clamp(x, V.Const(double.NegativeInfinity), V.Zero) - Log1pOfFinite<V, T>(Exp<V, T>(V.Abs(x) | V.Const(-0.0)));
 
     // 2√(2/π) and 0.044715 times it: v(x) = x (a + b x²) is twice the argument of tanh.
     private const double GeluTanhA = 1.5957691216057308, GeluTanhB = 0.07135481627260025;

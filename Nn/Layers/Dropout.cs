@@ -6,20 +6,13 @@ namespace Edifice.Nn;
 /// evaluation.</summary>
 public sealed class Dropout : Module
 {
-    private readonly Generator? _generator;
-
-    /// <summary>Creates the layer.</summary>
+    /// <summary>Creates the layer. It draws from <see cref="Generator.Current"/>, which activation checkpointing replays and a
+    /// <see cref="TrainingCheckpoint"/> saves.</summary>
     /// <param name="probability">In [0, 1).</param>
-    /// <param name="generator">Where its random numbers come from; null: <see cref="Generator.Current"/>, which a
-    /// <see cref="TrainingCheckpoint"/> saves.</param>
     /// <exception cref="TensorException">The probability is outside [0, 1).</exception>
-    public Dropout(double probability, Generator? generator = null)
-    {
-        Probability = probability is >= 0 and < 1
-            ? probability
-            : throw new TensorException($"dropout: the probability must lie in [0, 1), got {probability}");
-        _generator = generator;
-    }
+    public Dropout(double probability) => Probability = probability is >= 0 and < 1
+        ? probability
+        : throw new TensorException($"dropout: the probability must lie in [0, 1), got {probability}");
 
     /// <summary>p.</summary>
     public double Probability { get; }
@@ -28,6 +21,6 @@ public sealed class Dropout : Module
     public Tensor Forward(Tensor x)
     {
         ArgumentNullException.ThrowIfNull(x);
-        return x.Dropout(Probability, IsTraining, _generator);
+        return x.Dropout(Probability, IsTraining);
     }
 }

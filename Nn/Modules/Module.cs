@@ -73,6 +73,28 @@ public abstract partial class Module
         foreach (var (_, state) in NamedState()) state.Convert(state.DType, device);
     }
 
+    /// <summary>Puts other tensors in the place of parameters and buffers until the result is disposed, so that a model can be
+    /// called as a function of them: gradients flow to the tensors given.</summary>
+    /// <param name="tensors">By full name; what is not named stays.</param>
+    /// <exception cref="TensorException">An unknown name, or another shape.</exception>
+    /// <exception cref="InvalidOperationException">One of them is substituted already.</exception>
+    public IDisposable Substitute(IReadOnlyDictionary<string, Tensor> tensors)
+    {
+        ArgumentNullException.ThrowIfNull(tensors);
+        var own = new Dictionary<string, StateTensor>();
+        foreach (var (name, state) in NamedState()) own.Add(name, state);
+        foreach (var (name, tensor) in tensors)
+        {
+            if (!own.TryGetValue(name, out var state))
+                throw new TensorException($"Substitute: this {GetType().Name} has no '{name}'{NearestName.Hint(name, own.Keys)}");
+            if (tensor.Shape != state.Shape) throw TensorException.For("Substitute", $"'{name}' has another shape", state.Value, tensor);
+            if (state.Substitute is not null) throw new InvalidOperationException($"'{name}' is substituted already");
+        }
+
+        foreach (var (name, tensor) in tensors) own[name].Substitute = tensor;
+        return new Substitution([.. tensors.Keys.Select(name => own[name])]);
+    }
+
     /// <summary>Makes a tensor a parameter of this module.</summary>
     /// <exception cref="ArgumentException">The name is taken, empty or has a dot in it.</exception>
     protected Parameter Register(string name, Tensor value) => Register(name, new Parameter(value));
@@ -139,5 +161,13 @@ public abstract partial class Module
     private void SetTraining(bool training)
     {
         foreach (var (_, module) in Walk("")) module.IsTraining = training;
+    }
+
+    private sealed class Substitution(StateTensor[] states) : IDisposable
+    {
+        public void Dispose()
+        {
+            foreach (var state in states) state.Substitute = null;
+        }
     }
 }

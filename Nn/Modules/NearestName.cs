@@ -1,7 +1,7 @@
 namespace Edifice.Nn;
 
 /// <summary>Finds the name that was probably meant.</summary>
-internal static class NearestName
+public static class NearestName
 {
     /// <summary>" (did you mean 'x'?)" for the candidate with the fewest edits, or nothing when all are too far off.</summary>
     public static string Hint(string name, IEnumerable<string> candidates) =>

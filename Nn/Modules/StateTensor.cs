@@ -7,10 +7,16 @@ namespace Edifice.Nn;
 /// (another dtype, another device), so that optimizers and averages can hold on to it.</summary>
 public abstract class StateTensor
 {
-    private protected StateTensor(Tensor value) => Value = Own(value);
+    private Tensor _own;
 
-    /// <summary>The tensor in use now: contiguous, with memory of its own, in no scope.</summary>
-    public Tensor Value { get; private set; }
+    private protected StateTensor(Tensor value) => _own = Own(value);
+
+    /// <summary>The tensor in use now: contiguous, with memory of its own, in no scope (unless
+    /// <see cref="Module.Substitute"/> put another in its place).</summary>
+    public Tensor Value => Substitute ?? _own;
+
+    /// <summary>What stands in for the module's own tensor.</summary>
+    internal Tensor? Substitute { get; set; }
 
     /// <summary>The extents.</summary>
     public Shape Shape => Value.Shape;
@@ -39,16 +45,6 @@ public abstract class StateTensor
         Value.CopyFrom(source);
     }
 
-    /// <summary>Exchanges the tensor for one that stays the caller's: an argument of a function that is differentiated by
-    /// its parameters.</summary>
-    /// <returns>The one before, to be put back in the same way.</returns>
-    internal Tensor Exchange(Tensor value)
-    {
-        var before = Value;
-        Value = value;
-        return before;
-    }
-
     /// <summary>Exchanges the tensor for its conversion.</summary>
     internal void Convert(DType dtype, Device device)
     {
@@ -63,7 +59,7 @@ public abstract class StateTensor
     /// <summary>True when elements of one dtype may be loaded into another.</summary>
     internal static bool Converts(DType from, DType to) => from == to || (from.IsFloating() && to.IsFloating());
 
-    private protected virtual void Replace(Tensor value) => Value = Own(value);
+    private protected virtual void Replace(Tensor value) => _own = Own(value);
 
     private static Tensor Own(Tensor value)
     {

@@ -20,23 +20,20 @@ public sealed record TensorCase(int[] Dims, int[] Order, int[] Steps, int Before
     /// <summary>The shape.</summary>
     public Shape Shape => Dims;
 
+    /// <summary>The number of elements.</summary>
+    public long Count => Shape.Count;
+
     /// <summary>The tensor. The same values whatever the dtype: they are small multiples of 1/256, exact in every floating
     /// dtype but bf16, truncated in the integer ones.</summary>
-    public Tensor Build(DType dtype = DType.Float64)
-    {
-        var memory = Memory();
-        var x = Tensor.FromArray(memory).To(dtype).Narrow(0, Before, memory.Length - Before).Reshape(MemoryDims());
-        for (var place = 0; place < Order.Length; place++)
-            if (Steps[Order[place]] is not (0 or 1) and var step) x = x.Slice(place, step: step);
-        var axisPlace = new int[Order.Length];
-        for (var place = 0; place < Order.Length; place++) axisPlace[Order[place]] = place;
-        return x.Permute(axisPlace).Expand(Dims);
-    }
+    public Tensor Build(DType dtype = DType.Float64) => Arrange(Tensor.FromArray(Memory(Exact)).To(dtype));
 
-    /// <summary>The values <see cref="Build"/> gives, found by address arithmetic rather than by views.</summary>
+    /// <summary>The tensor over values of the caller's: one call per element in memory, gaps included.</summary>
+    public Tensor Build<T>(Func<Random, T> value) where T : unmanaged => Arrange(Tensor.FromArray(Memory(value)));
+
+    /// <summary>The values <see cref="Build(DType)"/> gives, found by address arithmetic rather than by views.</summary>
     public DenseArray Values()
     {
-        var memory = Memory();
+        var memory = Memory(Exact);
         var memoryDims = MemoryDims();
         return DenseArray.Of(Dims, index =>
         {
@@ -87,13 +84,25 @@ public sealed record TensorCase(int[] Dims, int[] Order, int[] Steps, int Before
 
     private int[] MemoryDims() => [.. Order.Select(axis => Steps[axis] == 0 ? Math.Min(Dims[axis], 1) : Dims[axis] * Math.Abs(Steps[axis]))];
 
-    private double[] Memory()
+    private Tensor Arrange(Tensor memory)
+    {
+        var x = memory.Narrow(0, Before, memory.Size(0) - Before).Reshape(MemoryDims());
+        for (var place = 0; place < Order.Length; place++)
+            if (Steps[Order[place]] is not (0 or 1) and var step) x = x.Slice(place, step: step);
+        var axisPlace = new int[Order.Length];
+        for (var place = 0; place < Order.Length; place++) axisPlace[Order[place]] = place;
+        return x.Permute(axisPlace).Expand(Dims);
+    }
+
+    private T[] Memory<T>(Func<Random, T> value)
     {
         var random = new Random(Seed);
-        var memory = new double[Before + MemoryDims().Aggregate(1, (n, d) => n * d)];
-        for (var i = 0; i < memory.Length; i++) memory[i] = random.Next(-1024, 1025) / 256.0;
+        var memory = new T[Before + MemoryDims().Aggregate(1, (n, d) => n * d)];
+        foreach (ref var element in memory.AsSpan()) element = value(random);
         return memory;
     }
+
+    private static double Exact(Random random) => random.Next(-1024, 1025) / 256.0;
 
     private static int[] With(int[] items, int at, int value)
     {

@@ -8,21 +8,21 @@ public sealed class IndexTests
 {
     private static readonly CpuBackend s_cpu = CpuBackend.Instance;
 
-    private static int AxisOf(ViewCase view, int choice) => (choice & int.MaxValue) % view.Extents.Length;
+    private static int AxisOf(TensorCase view, int choice) => (choice & int.MaxValue) % view.Dims.Length;
 
     private static Tensor Copy<T>(T[] values, Shape shape) where T : unmanaged => Tensor.FromArray((T[])values.Clone(), shape);
 
-    [Property(Arbitrary = [typeof(ViewCases)])]
-    public Property Gather_reads_the_indexed_entry_from_any_view(ViewCase view, ViewCase places, int choice)
+    [Property(Arbitrary = [typeof(TensorGenerators)])]
+    public Property Gather_reads_the_indexed_entry_from_any_view(TensorCase view, TensorCase places, int choice)
     {
-        if (view.Extents.Length == 0 || view.Count == 0) return Law.Holds(null);
+        if (view.Dims.Length == 0 || view.Count == 0) return Law.Holds(null);
         var axis = AxisOf(view, choice);
-        var n = view.Extents[axis];
+        var n = view.Dims[axis];
         // The index may be shorter than x off the axis and of any length along it.
-        var shape = (int[])view.Extents.Clone();
+        var shape = (int[])view.Dims.Clone();
         for (var a = 0; a < shape.Length; a++)
             if (a == axis || (places.Seed >> a & 1) != 0) shape[a] = a == axis ? 1 + places.Seed % 9 : Math.Max(1, shape[a] / 2);
-        var index = (view with { Extents = shape, Seed = places.Seed }).Build(r => (long)r.Next(n));
+        var index = (view with { Dims = shape, Seed = places.Seed }).Build(r => (long)r.Next(n));
         return Law.Holds(
             GatherComplaint(view.Build(r => r.Next() % 2 == 0), index, axis) ??
             GatherComplaint(view.Build(r => (Half)r.NextDouble()), index, axis) ??
@@ -54,12 +54,12 @@ public sealed class IndexTests
         _ => GatherComplaint<long>(x, index, axis),
     };
 
-    [Property(Arbitrary = [typeof(ViewCases)])]
-    public Property Scatter_add_adds_repeats_in_ascending_order(ViewCase view, byte length, int choice)
+    [Property(Arbitrary = [typeof(TensorGenerators)])]
+    public Property Scatter_add_adds_repeats_in_ascending_order(TensorCase view, byte length, int choice)
     {
-        if (view.Extents.Length == 0 || view.Count == 0) return Law.Holds(null);
+        if (view.Dims.Length == 0 || view.Count == 0) return Law.Holds(null);
         var axis = AxisOf(view, choice);
-        var target = (int[])view.Extents.Clone();
+        var target = (int[])view.Dims.Clone();
         target[axis] = 1 + length % 7;
         var index = (view with { Seed = view.Seed + 1 }).Build(r => (long)r.Next(target[axis]));
         return Law.Holds(
@@ -95,16 +95,16 @@ public sealed class IndexTests
         return Elements.Of<T>(y).SequenceEqual(start) ? null : $"scatter-add of {src.DType} {src.Shape} along {axis}";
     }
 
-    [Property(Arbitrary = [typeof(ViewCases)])]
-    public Property Index_select_takes_slices_and_index_add_adds_them_where_they_came_from(ViewCase view, byte length, int choice)
+    [Property(Arbitrary = [typeof(TensorGenerators)])]
+    public Property Index_select_takes_slices_and_index_add_adds_them_where_they_came_from(TensorCase view, byte length, int choice)
     {
-        if (view.Extents.Length == 0 || view.Count == 0) return Law.Holds(null);
+        if (view.Dims.Length == 0 || view.Count == 0) return Law.Holds(null);
         var axis = AxisOf(view, choice);
         var random = new Random(view.Seed);
-        var chosen = Enumerable.Range(0, length % 12).Select(_ => (long)random.Next(view.Extents[axis])).ToArray();
+        var chosen = Enumerable.Range(0, length % 12).Select(_ => (long)random.Next(view.Dims[axis])).ToArray();
         using var index = Tensor.FromArray(chosen);
         var x = view.Build(Elements.Uneven<float>);
-        var shape = (int[])view.Extents.Clone();
+        var shape = (int[])view.Dims.Clone();
         shape[axis] = chosen.Length;
         var y = Tensor.Allocate(shape, x.DType, Device.Cpu);
         s_cpu.IndexSelect(x, index, axis, y);
@@ -115,13 +115,13 @@ public sealed class IndexTests
         foreach (var (i, at) in Positions(shape))
         {
             at[axis] = (int)chosen[at[axis]];
-            var from = Flat(view.Extents, at);
+            var from = Flat(view.Dims, at);
             expected[i] = values[from];
             sums[from] += values[from];
         }
 
         if (!Elements.Of<float>(y).SequenceEqual(expected)) return Law.Holds($"index-select along {axis}");
-        var back = Copy(new float[values.Length], view.Extents);
+        var back = Copy(new float[values.Length], view.Dims);
         s_cpu.IndexAdd(y, index, axis, back);
         return Law.Holds(Elements.Of<float>(back).SequenceEqual(sums) ? null : $"index-add along {axis}");
     }

@@ -45,11 +45,11 @@ public sealed class ScanTests
         return y;
     }
 
-    private static string? Complaint<T>(ScanKernel kernel, ViewCase view, int choice, bool reverse, bool exclusive, double epsilon, Func<Random, T> value)
+    private static string? Complaint<T>(ScanKernel kernel, TensorCase view, int choice, bool reverse, bool exclusive, double epsilon, Func<Random, T> value)
         where T : unmanaged
     {
-        if (view.Extents.Length == 0) return null;
-        var axis = (choice & int.MaxValue) % view.Extents.Length;
+        if (view.Dims.Length == 0) return null;
+        var axis = (choice & int.MaxValue) % view.Dims.Length;
         exclusive &= kernel == ScanKernel.Sum;
         var x = view.Build(value);
         double[] entries = Elements.AsDouble(x), y = Elements.AsDouble(Run(kernel, x, axis, reverse, exclusive));
@@ -71,8 +71,8 @@ public sealed class ScanTests
         return null;
     }
 
-    [Property(Arbitrary = [typeof(ViewCases)], MaxTest = 200)]
-    public Property Scans_agree_with_the_naive_model_along_any_axis_of_any_view(ViewCase view, int axis, bool reverse, bool exclusive)
+    [Property(Arbitrary = [typeof(TensorGenerators)], MaxTest = 200)]
+    public Property Scans_agree_with_the_naive_model_along_any_axis_of_any_view(TensorCase view, int axis, bool reverse, bool exclusive)
     {
         var single = Math.Pow(2, -24);
         return Law.Holds(
@@ -105,10 +105,10 @@ public sealed class ScanTests
     [InlineData(true)]
     public void Long_scans_carry_their_state_from_piece_to_piece(bool byColumns)
     {
-        var view = new ViewCase(byColumns ? [1000, 300] : [7, 20_000], [0, 1], [1, 1], 8);
+        var view = TensorCase.Dense(byColumns ? [1000, 300] : [7, 20_000], 8);
         var axis = byColumns ? 0 : 1;
         Assert.Null(Complaint(ScanKernel.Sum, view, axis, true, true, Math.Pow(2, -24), Elements.Uneven<float>));
         Assert.Null(Complaint(ScanKernel.Sum, view, axis, false, false, 0, Elements.Uneven<double>));
-        Assert.Null(Complaint(ScanKernel.LogSumExp, view with { Extents = byColumns ? [300, 40] : [11, 500] }, axis, true, false, 0, r => 9 * r.NextDouble()));
+        Assert.Null(Complaint(ScanKernel.LogSumExp, view with { Dims = byColumns ? [300, 40] : [11, 500] }, axis, true, false, 0, r => 9 * r.NextDouble()));
     }
 }

@@ -26,10 +26,10 @@ public sealed class SortTests
     private static int Compare<T>(T a, T b) where T : INumber<T> =>
         T.IsNaN(a) ? (T.IsNaN(b) ? 0 : 1) : T.IsNaN(b) ? -1 : a < b ? -1 : a > b ? 1 : 0;
 
-    private static string? SortComplaint<T>(ViewCase view, int choice, Func<Random, T> value) where T : unmanaged, INumber<T>
+    private static string? SortComplaint<T>(TensorCase view, int choice, Func<Random, T> value) where T : unmanaged, INumber<T>
     {
-        if (view.Extents.Length == 0) return null;
-        var axis = (choice & int.MaxValue) % view.Extents.Length;
+        if (view.Dims.Length == 0) return null;
+        var axis = (choice & int.MaxValue) % view.Dims.Length;
         var x = view.Build(value);
         var entries = Elements.Of<T>(x);
         foreach (var descending in new[] { false, true })
@@ -48,14 +48,14 @@ public sealed class SortTests
         return null;
     }
 
-    private static string? ArgComplaint<T>(ViewCase view, int choice, Func<Random, T> value) where T : unmanaged, INumber<T>
+    private static string? ArgComplaint<T>(TensorCase view, int choice, Func<Random, T> value) where T : unmanaged, INumber<T>
     {
-        if (view.Extents.Length == 0) return null;
-        var axis = (choice & int.MaxValue) % view.Extents.Length;
-        if (view.Extents[axis] == 0) return null; // rejected by the op
+        if (view.Dims.Length == 0) return null;
+        var axis = (choice & int.MaxValue) % view.Dims.Length;
+        if (view.Dims[axis] == 0) return null; // rejected by the op
         var x = view.Build(value);
         var entries = Elements.Of<T>(x);
-        var shape = (int[])view.Extents.Clone();
+        var shape = (int[])view.Dims.Clone();
         shape[axis] = 1;
         foreach (var max in new[] { false, true })
         {
@@ -85,13 +85,13 @@ public sealed class SortTests
         _ => r.Next(-3, 4),
     };
 
-    [Property(Arbitrary = [typeof(ViewCases)])]
-    public Property Sort_is_the_stable_order_along_any_axis_of_any_view(ViewCase view, int axis) => Law.Holds(
+    [Property(Arbitrary = [typeof(TensorGenerators)])]
+    public Property Sort_is_the_stable_order_along_any_axis_of_any_view(TensorCase view, int axis) => Law.Holds(
         SortComplaint(view, axis, r => (float)Special(r)) ?? SortComplaint(view, axis, Special) ??
         SortComplaint(view, axis, r => r.Next(-4, 4)) ?? SortComplaint(view, axis, r => r.NextInt64() * (r.Next(3) - 1)));
 
-    [Property(Arbitrary = [typeof(ViewCases)])]
-    public Property Arg_reduce_finds_the_first_extreme_along_any_axis_of_any_view(ViewCase view, int axis) => Law.Holds(
+    [Property(Arbitrary = [typeof(TensorGenerators)])]
+    public Property Arg_reduce_finds_the_first_extreme_along_any_axis_of_any_view(TensorCase view, int axis) => Law.Holds(
         ArgComplaint(view, axis, r => (float)Special(r)) ?? ArgComplaint(view, axis, Special) ??
         ArgComplaint(view, axis, r => r.Next(-4, 4)) ?? ArgComplaint(view, axis, r => r.NextInt64() * (r.Next(3) - 1)));
 
@@ -101,7 +101,7 @@ public sealed class SortTests
     [InlineData(20_000)]
     public void Long_lines_sort_stably_whatever_the_spread_of_their_keys(int n)
     {
-        var flat = new ViewCase([n], [0], [1], n);
+        var flat = TensorCase.Dense([n], n);
         Assert.Null(SortComplaint(flat, 0, r => (float)Math.Pow(-10, r.Next(-30, 30)) * r.Next(5)));
         Assert.Null(SortComplaint(flat, 0, r => r.NextDouble() - 0.5));
         Assert.Null(SortComplaint(flat, 0, r => r.Next(256) << 8));

@@ -1,0 +1,111 @@
+using System.CommandLine;
+using System.Text.Json;
+using Edifice.Attention;
+using Edifice.Cli.Tasks;
+using Edifice.Cli.Training;
+using Edifice.Engine;
+using Edifice.Engine.Ops;
+using Edifice.Nn;
+
+namespace Edifice.Cli.Commands;
+
+/// <summary>The options that <c>train</c> and <c>compare</c> share, and how they become a run's configuration.</summary>
+internal sealed class RunOptions
+{
+    /// <summary>Model sizes that train in minutes on two cores; the block's page has the published defaults.</summary>
+    private static readonly (string Name, string Task, string Text)[] s_modelDefaults =
+    [
+        ("embed_dim", "64", "192"), ("hidden_size", "64", "192"), ("num_layers", "2", "4"), ("dropout", "0", "0.1"),
+    ];
+
+    public Option<string?> Task { get; } = new("--task") { Description = $"one of {string.Join(", ", TaskCatalog.Names)}" };
+
+    public Option<string?> Text { get; } = new("--text") { Description = "a text file: next-byte prediction, the last 10% held out" };
+
+    public Option<string[]> Options { get; } = new("--option") { Description = "k=v, an option of the block or of the task; repeatable", AllowMultipleArgumentsPerToken = true };
+
+    public Option<int?> Steps { get; } = new("--steps") { Description = "training steps (default: 1,500 for a task, 1,200 for text)" };
+
+    public Option<int?> Batch { get; } = new("--batch") { Description = "sequences per step (default: 64 for a task, 16 for text)" };
+
+    public Option<int> Length { get; } = new("--length") { DefaultValueFactory = _ => 256, Description = "tokens per sequence of a text" };
+
+    public Option<double?> Rate { get; } = new("--lr") { Description = "peak learning rate (default: 0.002)" };
+
+    public Option<ulong> Seed { get; } = new("--seed") { Description = "seed of weights, data and dropout (default: 0)" };
+
+    public Option<int?> EvaluateEvery { get; } = new("--eval-every") { Description = "steps between evaluations and checkpoints (default: a tenth of the run)" };
+
+    public Option<int?> Threads { get; } = new("--threads") { Description = "threads (default: all processors)" };
+
+    public void AddTo(Command command)
+    {
+        foreach (var option in (Option[])[Task, Text, Options, Steps, Batch, Length, Rate, Seed, EvaluateEvery, Threads]) command.Add(option);
+    }
+
+    /// <exception cref="TensorException">Options that contradict one another, or that neither the block nor the task has.</exception>
+    public RunConfig Configure(ParseResult parsed, string block)
+    {
+        var info = Blocks.Find(block);
+        string? task = parsed.GetValue(Task), text = parsed.GetValue(Text);
+        if (task is null == text is null) throw new TensorException("give either --task NAME or --text FILE");
+        if (task is not null && !TaskCatalog.Names.Contains(task))
+            throw new TensorException($"unknown task '{task}'{NearestName.Hint(task, TaskCatalog.Names)}: {string.Join(", ", TaskCatalog.Names)}");
+        var isText = text is not null;
+        var blockOptions = OptionBag.Empty;
+        foreach (var (name, forTask, forText) in s_modelDefaults)
+            if (info.Options.Rows.Any(o => o.Name == name)) blockOptions = blockOptions.With(name, isText ? forText : forTask);
+        var taskOptions = OptionBag.Empty;
+        foreach (var pair in parsed.GetValue(Options) ?? [])
+        {
+            var at = pair.IndexOf('=', StringComparison.Ordinal);
+            if (at < 1) throw new TensorException($"--option needs k=v, got '{pair}'");
+            string name = pair[..at], typed = pair[(at + 1)..];
+            if (task is not null && TaskCatalog.HasOption(task, name)) taskOptions = taskOptions.With(name, AsJson(typed));
+            else blockOptions = info.Options.With(blockOptions, name, typed);
+        }
+
+        var steps = parsed.GetValue(Steps) ?? (isText ? 1200 : 1500);
+        var batch = parsed.GetValue(Batch) ?? (isText ? 16 : 64);
+        var rate = parsed.GetValue(Rate) ?? 2e-3;
+        if (steps < 1) throw new TensorException($"--steps must be at least 1, got {steps}");
+        if (batch < 1) throw new TensorException($"--batch must be at least 1, got {batch}");
+        if (!(rate > 0 && double.IsFinite(rate))) throw new TensorException($"--lr must be a positive number, got {rate}");
+        var every = parsed.GetValue(EvaluateEvery) ?? Math.Max(1, steps / 10);
+        if (every < 1) throw new TensorException($"--eval-every must be at least 1, got {every}");
+        return new RunConfig
+        {
+            Block = block,
+            BlockOptions = info.Options.Read(blockOptions).ToOptions().ToString(),
+            Task = task,
+            TaskOptions = taskOptions.ToString(),
+            Text = text is null ? null : Path.GetFullPath(text),
+            Length = isText ? parsed.GetValue(Length) : 0,
+            Steps = steps,
+            BatchSize = batch,
+            LearningRate = rate,
+            WarmupSteps = Math.Max(1, steps / 20),
+            WeightDecay = 0.1,
+            ClipNorm = 1,
+            Seed = parsed.GetValue(Seed),
+            EvaluateEvery = every,
+        };
+    }
+
+    /// <summary>A value as it was typed, as JSON: numbers, true, false and null are themselves, anything else is a text.</summary>
+    private static string AsJson(string typed)
+    {
+        if (typed is "true" or "false" or "null") return typed;
+        try
+        {
+            using var document = JsonDocument.Parse(typed);
+            if (document.RootElement.ValueKind == JsonValueKind.Number) return typed;
+        }
+        catch (JsonException)
+        {
+            // Not a number: a word.
+        }
+
+        return $"\"{JsonEncodedText.Encode(typed)}\"";
+    }
+}

@@ -1,0 +1,59 @@
+using Edifice.Attention;
+using Edifice.Cli.Tasks;
+using Edifice.Engine;
+using Edifice.Engine.Ops;
+using Edifice.Nn;
+
+namespace Edifice.Cli.Training;
+
+/// <summary>Builds the model a run trains: a language model for tasks token by token, a classifier for whole sequences.</summary>
+internal static class ModelFactory
+{
+    /// <exception cref="TensorException">The block cannot do the task; the message names what can.</exception>
+    public static TrainedModel Build(RunConfig config, ITask task)
+    {
+        if (task.Form == TaskForm.TokenByToken) return BuildFor(config, task.Vocabulary, task is TextFile ? "text" : $"the task '{task.Name}'");
+        var (block, positions) = BuildBlock(config);
+        return new Classifier(new SequenceClassifier(task.Vocabulary, task.Classes, block, positions));
+    }
+
+    /// <summary>A model of tokens, whatever the task they come from.</summary>
+    public static TrainedModel BuildFor(RunConfig config, int vocabulary, string what = "text")
+    {
+        var (block, positions) = BuildBlock(config);
+        if (!block.IsCausal)
+            throw new TensorException(
+                $"{config.Block} sees the whole sequence, so it cannot predict {what} token by token: " +
+                $"train it on a classification of whole sequences (--task majority or --task match){(Blocks.Find(config.Block).Causality == Causality.ByOption ? ", or with --option causal=true" : "")}");
+        return new Predictor(new LanguageModel(vocabulary, block, positions: positions));
+    }
+
+    private static (SequenceBlock Block, TokenPositions Positions) BuildBlock(RunConfig config)
+    {
+        Generator.Seeded(config.Seed);
+        var block = Blocks.Build(config.Block, OptionBag.Parse(config.BlockOptions));
+        // Blocks without a sense of order get one from the embedding.
+        return (block, NeedsPositions(block) ? TokenPositions.Sinusoidal : TokenPositions.None);
+    }
+
+    private static bool NeedsPositions(SequenceBlock block)
+    {
+        var options = block.Options.ToOptions();
+        return block.Options.Block is "multihead" or "gqa" or "perceiver" or "fnet" or "linear_transformer" or "performer" or "nystromformer" &&
+            !options.Bool("rope", false) && options.Text("position", "none") == "none";
+    }
+
+    private sealed class Predictor(LanguageModel model) : TrainedModel
+    {
+        public override Module Module => model;
+
+        public override Tensor Logits(Tensor tokens) => model.Logits(tokens);
+    }
+
+    private sealed class Classifier(SequenceClassifier model) : TrainedModel
+    {
+        public override Module Module => model;
+
+        public override Tensor Logits(Tensor tokens) => model.Logits(tokens);
+    }
+}
