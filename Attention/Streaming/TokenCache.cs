@@ -48,9 +48,11 @@ internal sealed class TokenCache : IDisposable
         Drop(Count - past);
         if (GradMode.IsOn)
         {
-            // The cache and its caller each hold an object of their own.
-            var joined = Count == 0 ? entries.Alias() : Tensor.Cat([Entries, entries], 1);
-            Replace(StateMemory.Own(Kept(joined.Alias())));
+            var joined = Count == 0 ? entries : Tensor.Cat([Entries, entries], 1);
+            using var outside = TensorScope.Suspend();
+            var kept = Kept(joined);
+            // Memory may be shared, as it is not written, but each holder disposes an object of its own.
+            Replace(ReferenceEquals(kept, joined) ? joined.Alias() : kept);
             Count = Capacity;
             _recorded = true;
             return joined;
