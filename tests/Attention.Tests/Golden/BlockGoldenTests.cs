@@ -53,6 +53,13 @@ public class BlockGoldenTests
         }
     }
 
+    [Fact]
+    public void Every_golden_file_of_a_block_is_run()
+    {
+        var run = Names("").Concat(Names("train-")).ToHashSet();
+        Assert.DoesNotContain(RepositoryFiles.GoldenNames(), name => !name.StartsWith("op-", StringComparison.Ordinal) && !run.Contains(name));
+    }
+
     private static void Agrees(string name, DType dtype)
     {
         using var file = GoldenFile.Open(RepositoryFiles.Golden(name));

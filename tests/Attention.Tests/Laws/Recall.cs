@@ -7,7 +7,7 @@ namespace Edifice.Attention.Tests.Laws;
 /// each position alone, or mix positions with fixed weights, cannot do better than the variance of what they do not know.</summary>
 internal static class Recall
 {
-    private const int Keys = 4, Batch = 64;
+    private const int Keys = 4, Batch = 32;
 
     /// <summary>Width of the input: a key's indicator and its value.</summary>
     public const int Width = Keys + 1;

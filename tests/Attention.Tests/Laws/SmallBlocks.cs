@@ -12,8 +12,6 @@ internal static class SmallBlocks
 
     public static TheoryData<string, string> Streaming => Where(b => b.CanStream);
 
-    public static TheoryData<string, string> RowByRow => Where(b => !b.MixesBatch);
-
     public static GradientCase Case(string block, string name) => Blocks.Find(block).GradientCases.Single(c => c.Name == name);
 
     /// <summary>The block in float64, in evaluation, with random parameters.</summary>

@@ -13,7 +13,7 @@ public class StreamLawTests
     public void A_stream_in_pieces_gives_the_states_of_the_whole_pass(string block, string name)
     {
         var model = SmallBlocks.Build(block, name);
-        Pieces.Check(20, cut =>
+        Pieces.Check(12, cut =>
         {
             using var off = Tensor.NoGrad();
             var (x, inputs) = SmallBlocks.Input(model, 2, cut.Total, new Generator((ulong)cut.Seed));
@@ -47,7 +47,7 @@ public class StreamLawTests
     public void A_copied_state_goes_on_alone(string block, string name)
     {
         var model = SmallBlocks.Build(block, name);
-        Pieces.Check(10, cut =>
+        Pieces.Check(6, cut =>
         {
             using var off = Tensor.NoGrad();
             var random = new Generator((ulong)cut.Seed);
@@ -69,7 +69,7 @@ public class StreamLawTests
         using var folder = new TemporaryFolder();
         var path = folder.At("state.safetensors");
         var model = SmallBlocks.Build(block, name);
-        Pieces.Check(10, cut =>
+        Pieces.Check(6, cut =>
         {
             using var off = Tensor.NoGrad();
             var random = new Generator((ulong)cut.Seed);
@@ -91,7 +91,7 @@ public class StreamLawTests
     public void A_row_begun_anew_does_as_a_fresh_stream_and_leaves_the_others_alone(string block, string name)
     {
         var model = SmallBlocks.Build(block, name);
-        Pieces.Check(15, cut =>
+        Pieces.Check(8, cut =>
         {
             using var off = Tensor.NoGrad();
             var random = new Generator((ulong)cut.Seed);
