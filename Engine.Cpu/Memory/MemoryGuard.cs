@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace Edifice.Engine.Cpu.Memory;
 
 /// <summary>What the debug mode writes into and around a buffer, and how it finds that somebody else wrote there.</summary>
@@ -14,6 +12,7 @@ internal static unsafe class MemoryGuard
     private const byte GuardByte = 0xA5;
     private const byte FreshByte = 0xFF;
     private const uint FreedWord = 0xFFF0_DEAD;
+    private const int Chunk = 1 << 30; // what a span holds, at most
 
     /// <summary>Prepares a block for its payload.</summary>
     public static void Enter(in Block block)
@@ -33,35 +32,42 @@ internal static unsafe class MemoryGuard
         var end = block.Data + block.Length;
         var problem = FindDamage(block.Start, Width, block, "before its first byte")
             ?? FindDamage(end, block.Start + blockBytes - end, block, "past its last byte");
-        var words = (uint*)block.Start;
-        for (long i = 0; i < blockBytes / sizeof(uint); i += int.MaxValue)
-            new Span<uint>(words + i, (int)Math.Min(int.MaxValue, blockBytes / sizeof(uint) - i)).Fill(FreedWord);
+        for (long at = 0; at < blockBytes; at += Chunk)
+            new Span<uint>(block.Start + at, (int)(Math.Min(Chunk, blockBytes - at) / sizeof(uint))).Fill(FreedWord);
         return problem;
     }
 
     /// <summary>Looks for writes to a block since it was freed.</summary>
     public static string? FindWriteAfterFree(byte* start, long blockBytes)
     {
-        var words = (uint*)start;
-        for (long i = 0; i < blockBytes / sizeof(uint); i++)
-            if (words[i] != FreedWord)
-                return $"memory was written after it was freed: byte {i * sizeof(uint)} of a block of {blockBytes} bytes holds 0x{words[i]:X8}"
-                    + " instead of the freed pattern. Something kept a pointer or a span beyond its tensor's life";
+        for (long at = 0; at < blockBytes; at += Chunk)
+        {
+            var words = new ReadOnlySpan<uint>(start + at, (int)(Math.Min(Chunk, blockBytes - at) / sizeof(uint)));
+            var found = words.IndexOfAnyExcept(FreedWord);
+            if (found >= 0)
+                return $"memory was written after it was freed: byte {at + found * sizeof(uint)} of a block of {blockBytes} bytes holds "
+                    + $"0x{words[found]:X8} instead of the freed pattern. Something kept a pointer or a span beyond its tensor's life";
+        }
+
         return null;
     }
 
     private static string? FindDamage(byte* guard, long length, in Block block, string where)
     {
-        for (long i = 0; i < length; i++)
-            if (guard[i] != GuardByte)
-                return $"a buffer of {block.Length} bytes was written {where}: byte {guard + i - block.Data} (counted from its start) holds "
-                    + $"0x{guard[i]:X2} instead of the guard 0x{GuardByte:X2}. A kernel or a span user ran out of bounds";
+        for (long at = 0; at < length; at += Chunk)
+        {
+            var bytes = new ReadOnlySpan<byte>(guard + at, (int)Math.Min(Chunk, length - at));
+            var found = bytes.IndexOfAnyExcept(GuardByte);
+            if (found >= 0)
+                return $"a buffer of {block.Length} bytes was written {where}: byte {guard + at + found - block.Data} (counted from its start) holds "
+                    + $"0x{bytes[found]:X2} instead of the guard 0x{GuardByte:X2}. A kernel or a span user ran out of bounds";
+        }
+
         return null;
     }
 
     private static void Fill(byte* start, long length, byte value)
     {
-        for (; length > 0; start += 1 << 30, length -= 1 << 30)
-            Unsafe.InitBlockUnaligned(start, value, (uint)Math.Min(length, 1 << 30));
+        for (; length > 0; start += Chunk, length -= Chunk) new Span<byte>(start, (int)Math.Min(length, Chunk)).Fill(value);
     }
 }

@@ -1,5 +1,4 @@
 using Edifice.Bench.Measure;
-using Edifice.Engine;
 using static TorchSharp.torch;
 using Tensor = Edifice.Engine.Tensor;
 
@@ -12,7 +11,7 @@ internal static class MatrixProducts
     {
         foreach (var n in (int[])[8, 16, 32, 64, 128, 256, 512, 1024])
         {
-            Generator.Seeded(1);
+            Edifice.Engine.Generator.Seeded(1);
             Tensor a = Tensor.Randn([n, n]), b = Tensor.Randn([n, n]);
             using var ta = tensor(a.ToArray<float>(), [n, n]);
             using var tb = tensor(b.ToArray<float>(), [n, n]);

@@ -1,5 +1,4 @@
 using Edifice.Bench.Measure;
-using Edifice.Engine;
 using static TorchSharp.torch;
 using Tensor = Edifice.Engine.Tensor;
 
