@@ -129,6 +129,8 @@ public sealed class Nystromformer : LayeredBlock
 
         public override string StreamingObstacle => "landmarks average over later positions";
 
+        public override bool MixesBatch => _options.PinvInit != PseudoInverseStart.Exact;
+
         public override Tensor Forward(Tensor x, Pass pass, SublayerState? state)
         {
             Tensor Heads(Linear projection) => projection.Forward(x).Unflatten(-1, _options.NumHeads, -1);

@@ -103,6 +103,9 @@ public sealed class Performer : LayeredBlock
                 {"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "num_features": 3, "causal": false, "key_stabilizer": "sequence",
                  "feature_eps": 0.01, "ortho_scaling": 1, "norm": "rms", "ffn_mult": 1}
                 """),
+            new("one stabilizer for all", """
+                {"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "num_features": 3, "key_stabilizer": "global", "feature_eps": 0.05, "ffn_mult": 1}
+                """),
             new("in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "num_features": 4, "kernel": "relu", "ffn_mult": 1}""") { Pieces = [2, 1, 2] },
         ]);
 
@@ -163,6 +166,8 @@ public sealed class Performer : LayeredBlock
         public override string? StreamingObstacle => options.Kernel == FavorKernel.Relu || options.KeyStabilizer == KeyStabilizer.None
             ? null
             : "the key stabilizer is a maximum over positions that a stream has not seen yet: use key_stabilizer = none";
+
+        public override bool MixesBatch => options is { Kernel: FavorKernel.Softmax, KeyStabilizer: KeyStabilizer.Global };
 
         public override Tensor Query(Tensor q) => q.FavorFeatures(Projection!.Value, options.Kernel, isQuery: true, KeyStabilizer.None, options.FeatureEpsInUse);
 

@@ -33,10 +33,8 @@ public static class BlockGradCheck
         Generator.Current.Restore(new RandomState(options.Seed, 0));
         try
         {
-            var block = info.Build(OptionBag.Parse(example.Options).With("dropout", "0"), new ParameterOptions { DType = DType.Float64 });
-            block.Eval();
+            var block = Build(info, example);
             var parameters = block.NamedParameters();
-            foreach (var (_, p) in parameters) p.Set(p.Value.Detach() + Tensor.Randn(p.Shape, DType.Float64, std: Spread));
             var x = Tensor.Randn([example.Batch, example.Length, block.EmbedDim], DType.Float64);
             var inputs = example.Inputs?.Invoke();
             Tensor[] Hidden(Tensor[] arguments)
@@ -57,6 +55,16 @@ public static class BlockGradCheck
         {
             Generator.Current.Restore(before);
         }
+    }
+
+    /// <summary>The block of a case in float64, in evaluation, with parameters drawn from the thread's stream.</summary>
+    internal static SequenceBlock Build(BlockInfo info, GradientCase example)
+    {
+        var block = info.Build(OptionBag.Parse(example.Options).With("dropout", "0"), new ParameterOptions { DType = DType.Float64 });
+        block.Eval();
+        using var memory = Tensor.Scope();
+        foreach (var p in block.Parameters()) p.Set(p.Value.Detach() + Tensor.Randn(p.Shape, DType.Float64, std: Spread));
+        return block;
     }
 
     private static Tensor Streamed(SequenceBlock block, Tensor x, SequenceInputs? inputs, IReadOnlyList<int> pieces)

@@ -9,6 +9,9 @@ public abstract class KernelFeatures : Module
     /// <summary>Why features of a piece of a stream would not be those of the whole sequence; null: they are.</summary>
     public virtual string? StreamingObstacle => null;
 
+    /// <summary>True when a batch row's features depend on the other rows too.</summary>
+    public virtual bool MixesBatch => false;
+
     /// <summary>φ(q): […, d] to […, m].</summary>
     public abstract Tensor Query(Tensor q);
 
@@ -60,6 +63,9 @@ public sealed class KernelAttention : Sublayer
 
     /// <inheritdoc/>
     public override string? StreamingObstacle => _causal ? _map.StreamingObstacle : "with causal = false every position sees later ones";
+
+    /// <inheritdoc/>
+    public override bool MixesBatch => _map.MixesBatch;
 
     /// <inheritdoc/>
     public override IReadOnlyList<StateSlot> StateSlots =>

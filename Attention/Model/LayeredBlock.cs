@@ -45,6 +45,9 @@ public abstract class LayeredBlock : SequenceBlock
     /// <inheritdoc/>
     public override string? StreamingObstacle => Sublayers.Select(s => s?.StreamingObstacle).FirstOrDefault(reason => reason is not null);
 
+    /// <inheritdoc/>
+    public override bool MixesBatch => Sublayers.Any(s => s is { MixesBatch: true });
+
     /// <summary>Mixer and stateful feed-forward (null: without memory) of each layer, in turn.</summary>
     private IEnumerable<Sublayer?> Sublayers => _layers.SelectMany(l => (Sublayer?[])[l.Mixer, l.StatefulFeedForward]);
 

@@ -51,6 +51,10 @@ public abstract class SequenceBlock : Module
     /// else (the latents of a Perceiver).</summary>
     public virtual bool KeepsPositions => true;
 
+    /// <summary>True when a batch row's result depends on the other rows too (published variants that share a maximum over
+    /// the whole tensor).</summary>
+    public virtual bool MixesBatch => false;
+
     /// <summary>Names of the <see cref="SequenceInputs"/> it takes.</summary>
     public virtual IReadOnlyList<string> Takes => [];
 
@@ -125,7 +129,7 @@ public abstract class SequenceBlock : Module
     }
 
     /// <summary>The slots of all sublayers in their order; asked for once.</summary>
-    private protected abstract StatePlan PlanState();
+    private protected virtual StatePlan PlanState() => new([]);
 
     /// <summary>The element type of the parameters.</summary>
     public DType DType => NamedState().First(s => s.State is Parameter).State.DType;

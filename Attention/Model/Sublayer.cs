@@ -16,6 +16,9 @@ public abstract class Sublayer : Module
     /// <summary>True when an output depends on inputs up to its own position only.</summary>
     public virtual bool IsCausal => true;
 
+    /// <summary>True when a batch row's result depends on the other rows too.</summary>
+    public virtual bool MixesBatch => false;
+
     /// <summary>Maps a piece.</summary>
     /// <param name="x">[B, L, H], normed.</param>
     /// <param name="pass">The piece's place and what was given beside it.</param>

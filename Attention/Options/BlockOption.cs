@@ -31,11 +31,11 @@ public sealed record BlockOption(string Name, OptionKind Kind, string Descriptio
     /// <summary>The default as JSON; null: the option must be given.</summary>
     public string? Default { get; init; }
 
-    /// <summary>The values in words: <c>whole number or null</c>, <c>none, rope or alibi</c>.</summary>
+    /// <summary>The values in words: <c>a whole number or null</c>; <c>none, rope or alibi</c>.</summary>
     public string Values => (Kind switch
     {
-        OptionKind.WholeNumber => "whole number",
-        OptionKind.Number => "number",
+        OptionKind.WholeNumber => "a whole number",
+        OptionKind.Number => "a number",
         OptionKind.TruthValue => "true or false",
         _ => Listed(Choices),
     }) + (IsNullable ? " or null" : "");

@@ -92,8 +92,9 @@ public sealed class StreamState : IDisposable
             var n = slot.IsCache && value.Rank > 1 ? value.Size(1) : 0;
             int[] shape = slot.IsCache ? [positions.Length, n, .. slot.Shape] : [positions.Length, .. slot.Shape];
             if (!value.Shape.AsSpan().SequenceEqual(shape)) throw TensorException.For("StateFrom", $"'{name}' must be {new Shape(shape)}", value);
-            if (slot.IsCache && n != Math.Min(time, slot.Keep ?? time) && n < Math.Min(positions.Max(), slot.Keep ?? time))
-                throw TensorException.For("StateFrom", $"'{name}' has too few entries for the positions of its rows", value);
+            var most = Math.Min(time, slot.Keep ?? time);
+            if (slot.IsCache && (n > most || n < Math.Min(most, positions.Max())))
+                throw TensorException.For("StateFrom", $"'{name}' must have an entry for each of the {most} past positions that a row may see", value);
             return value.To(dtype).To(device).Clone();
         });
     }

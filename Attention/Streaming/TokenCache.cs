@@ -49,7 +49,10 @@ internal sealed class TokenCache : IDisposable
         if (GradMode.IsOn)
         {
             var joined = Count == 0 ? entries : Tensor.Cat([Entries, entries], 1);
-            Replace(StateMemory.Own(Kept(joined)));
+            using var outside = TensorScope.Suspend();
+            var kept = Kept(joined);
+            // Memory may be shared, as it is not written, but each holder disposes an object of its own.
+            Replace(ReferenceEquals(kept, joined) ? joined.Alias() : kept);
             Count = Capacity;
             _recorded = true;
             return joined;
@@ -117,8 +120,13 @@ internal sealed class TokenCache : IDisposable
         }
 
         var capacity = Math.Max(LeastCapacity, checked(needed + needed / 2));
-        // Room for twice the kept entries lets them wander; more would never be used.
-        if (_keep is { } keep) capacity = Math.Min(capacity, Math.Max(needed, checked(2 * keep + n)));
+        if (_keep is { } keep)
+        {
+            // Room for twice the kept entries lets them wander; more would never be used.
+            var room = Math.Max(needed, checked(2 * keep + n));
+            capacity = Count >= keep ? room : Math.Min(capacity, room);
+        }
+
         using var outside = TensorScope.Suspend();
         using var rows = Tensor.Allocate([like.Size(0), like.Size(2), capacity, like.Size(3)], like.DType, like.Device);
         var grown = rows.Permute(0, 2, 1, 3);
