@@ -44,9 +44,10 @@ internal static class ShapeGenerators
         }
     }
 
+    /// <summary>An extent of 0 bounds nothing: tests replace, pad and drop axes, and the other extents come to bear.</summary>
     private static Shape Bounded(int[] extents)
     {
-        for (var i = 0; extents.Aggregate(1L, (n, d) => n * d) > MostElements; i++) extents[i] = Math.Min(extents[i], 2);
+        for (var i = 0; extents.Aggregate(1L, (n, d) => n * Math.Max(d, 1)) > MostElements; i++) extents[i] = Math.Min(extents[i], 2);
         return extents;
     }
 }
