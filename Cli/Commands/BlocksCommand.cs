@@ -10,10 +10,12 @@ internal static class BlocksCommand
     public static Command Build()
     {
         var json = new Option<bool>("--json") { Description = "print JSON" };
-        var command = new Command("blocks", "the blocks with their options and defaults") { json };
+        var states = new Option<bool>("--states") { Description = "measure the streaming state of every block instead" };
+        var command = new Command("blocks", "the blocks with their options and defaults") { json, states };
         command.SetAction(parsed =>
         {
-            if (parsed.GetValue(json)) WriteJson();
+            if (parsed.GetValue(states)) StreamingStates.Write();
+            else if (parsed.GetValue(json)) WriteJson();
             else WriteTables();
             return CommandTree.Done;
         });

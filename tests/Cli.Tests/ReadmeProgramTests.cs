@@ -15,12 +15,14 @@ public sealed class ConsoleCollection
 public partial class ReadmeProgramTests
 {
     [Fact]
-    public void The_program_in_the_readme_runs_and_learns()
+    public void The_program_in_the_readme_runs_learns_and_checks_a_gradient()
     {
-        var errors = Number().Matches(OutputOfTheProgram()).Select(m => double.Parse(m.Value, CultureInfo.InvariantCulture)).ToArray();
+        var output = OutputOfTheProgram();
+        var errors = Number().Matches(output).Select(m => double.Parse(m.Value, CultureInfo.InvariantCulture)).ToArray();
 
         Assert.True(errors.Length >= 2, "the program prints its error at least twice");
         Assert.InRange(errors[^1], 0, errors[0] / 50);
+        Assert.Contains("the gradient agrees", output, StringComparison.Ordinal);
     }
 
     private static string OutputOfTheProgram()
