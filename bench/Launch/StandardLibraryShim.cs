@@ -48,7 +48,7 @@ internal static class StandardLibraryShim
     private static void Weaken(string path)
     {
         var data = File.ReadAllBytes(path);
-        if (!data.AsSpan(0, 6).SequenceEqual("\x7FELF\u0002\u0001"u8)) throw new InvalidDataException($"{path} is not a 64-bit little-endian ELF file");
+        if (!data.AsSpan(0, 6).SequenceEqual("\u007FELF\u0002\u0001"u8)) throw new InvalidDataException($"{path} is not a 64-bit little-endian ELF file");
         var at = (int)BinaryPrimitives.ReadInt64LittleEndian(data.AsSpan(0x28));
         int size = ReadHalf(data, 0x3A), count = ReadHalf(data, 0x3C);
         var changed = false;
