@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using Edifice.Engine.Backends;
+using Edifice.Engine.Cpu.Memory;
 using Edifice.Engine.Cpu.Simd;
 using Edifice.Engine.Cpu.Threads;
 
@@ -11,7 +11,7 @@ internal static unsafe class BatchedMatMul
     public static void Run<T>(Tensor a, Tensor b, Tensor y, in Epilogue epilogue) where T : unmanaged
     {
         fixed (byte* pa = &a.Storage.HostData, pb = &b.Storage.HostData, py = &y.Storage.HostData)
-        fixed (byte* pbias = &First(epilogue.Bias), ppre = &First(epilogue.PreActivation))
+        fixed (T* pbias = &Operand.First<T>(epilogue.Bias), ppre = &Operand.First<T>(epilogue.PreActivation))
         {
             int[] shapeA = a.Layout.Dims, shapeY = y.Layout.Dims;
             long[] stepsA = a.Layout.Strides, stepsB = b.Layout.Strides, stepsY = y.Layout.Strides;
@@ -26,13 +26,13 @@ internal static unsafe class BatchedMatMul
             };
             if (epilogue.Bias is { } bias)
             {
-                problem.Bias = (T*)pbias + bias.Offset;
+                problem.Bias = pbias;
                 problem.BiasStep = (int)bias.Layout.Strides[^1];
             }
 
             if (epilogue.PreActivation is { } pre)
             {
-                problem.PreActivation = (T*)ppre + pre.Offset;
+                problem.PreActivation = ppre;
                 problem.PreActivationRow = (nint)stepsP![^2];
             }
 
@@ -52,9 +52,6 @@ internal static unsafe class BatchedMatMul
             else Run<Lanes128<T>, T>(ref batch);
         }
     }
-
-    private static ref byte First(Tensor? tensor) =>
-        ref tensor is null ? ref Unsafe.NullRef<byte>() : ref tensor.Storage.HostData;
 
     /// <summary>Runs every product of a batch in registers of type <typeparamref name="V"/>; the width does not show in
     /// the result.</summary>

@@ -102,7 +102,7 @@ public class CommandTests
     public void Verify_says_ok_for_a_right_file_and_fails_with_code_1_for_a_wrong_one()
     {
         using var folder = new TemporaryFolder();
-        var golden = Path.Combine(Repository(), "tests", "Golden", "op-exp-values.safetensors");
+        var golden = RepositoryFiles.Golden("op-exp-values");
         var good = ProgramRun.Of("verify", golden);
         Assert.Equal((0, $"{golden}: ok"), (good.Code, good.Output.TrimEnd()));
 
@@ -126,12 +126,5 @@ public class CommandTests
         Assert.True(row.GetProperty("ok").GetBoolean());
         Assert.True(row.GetProperty("worst_error").GetDouble() <= row.GetProperty("tolerance").GetDouble());
         Assert.NotNull(OpTable.Find("tanh"));
-    }
-
-    private static string Repository()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder!.FullName, "Edifice.Engine.sln"))) folder = folder.Parent;
-        return folder.FullName;
     }
 }

@@ -158,9 +158,7 @@ public class BlockPageTests
             Assert.True(File.Exists(PageOf(block.Name == "hawk" ? "griffin" : block.Name)), block.Name);
     }
 
-    private static string Repository([CallerFilePath] string here = "") => Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", ".."));
-
-    private static string PageOf(string block) => Path.Combine(Repository(), "docs", "blocks", $"{block}.md");
+    private static string PageOf(string block) => RepositoryFiles.At("docs", "blocks", $"{block}.md");
 
     private static void Check(string block, [CallerFilePath] string here = "")
     {
