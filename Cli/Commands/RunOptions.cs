@@ -34,6 +34,10 @@ internal sealed class RunOptions
 
     public Option<double?> Rate { get; } = new("--lr") { Description = "peak learning rate (default: 0.002)" };
 
+    public Option<double?> WeightDecay { get; } = new("--weight-decay") { Description = "decay of the weights, times the learning rate (default: 0.1 for a task, 1 for text, which is learnt by heart otherwise)" };
+
+    public Option<double?> Average { get; } = new("--average") { Description = "decay of the running average of the weights that is evaluated and saved beside them; 0: none (default: 0 for a task, 0.99 for text)" };
+
     public Option<ulong> Seed { get; } = new("--seed") { Description = "seed of weights, data and dropout (default: 0)" };
 
     public Option<int?> EvaluateEvery { get; } = new("--eval-every") { Description = "steps between evaluations and checkpoints (default: a tenth of the run)" };
@@ -42,7 +46,7 @@ internal sealed class RunOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Task, Text, Options, Steps, Batch, Length, Rate, Seed, EvaluateEvery, Threads]) command.Add(option);
+        foreach (var option in (Option[])[Task, Text, Options, Steps, Batch, Length, Rate, WeightDecay, Average, Seed, EvaluateEvery, Threads]) command.Add(option);
     }
 
     /// <exception cref="TensorException">Options that contradict one another, or that neither the block nor the task has.</exception>
@@ -73,6 +77,10 @@ internal sealed class RunOptions
         if (steps < 1) throw new TensorException($"--steps must be at least 1, got {steps}");
         if (batch < 1) throw new TensorException($"--batch must be at least 1, got {batch}");
         if (!(rate > 0 && double.IsFinite(rate))) throw new TensorException($"--lr must be a positive number, got {rate}");
+        var decay = parsed.GetValue(WeightDecay) ?? (isText ? 1 : 0.1);
+        var average = parsed.GetValue(Average) ?? (isText ? 0.99 : 0);
+        if (!(decay >= 0 && double.IsFinite(decay))) throw new TensorException($"--weight-decay must be a number from 0, got {decay}");
+        if (!(average >= 0 && average < 1)) throw new TensorException($"--average must lie in [0, 1), got {average}");
         var every = parsed.GetValue(EvaluateEvery) ?? Math.Max(1, steps / 10);
         if (every < 1) throw new TensorException($"--eval-every must be at least 1, got {every}");
         return new RunConfig
@@ -87,8 +95,9 @@ internal sealed class RunOptions
             BatchSize = batch,
             LearningRate = rate,
             WarmupSteps = Math.Max(1, steps / 20),
-            WeightDecay = 0.1,
+            WeightDecay = decay,
             ClipNorm = 1,
+            AverageDecay = average,
             Seed = parsed.GetValue(Seed),
             EvaluateEvery = every,
         };
