@@ -13,10 +13,10 @@ namespace Edifice.Cli.Commands;
 internal sealed class RunOptions
 {
     /// <summary>Settings that train in minutes on two cores, for the blocks that have them; the block's page has the published
-    /// defaults. Longer runs learn a small text by heart; the recurrences run step by step, which is the quickest way here.</summary>
+    /// defaults. The recurrences run step by step, which is the quickest way here.</summary>
     private static readonly (string Name, string Task, string Text)[] s_modelDefaults =
     [
-        ("embed_dim", "64", "128"), ("hidden_size", "64", "128"), ("num_layers", "2", "4"), ("dropout", "0", "0.2"),
+        ("embed_dim", "64", "192"), ("hidden_size", "64", "192"), ("num_layers", "2", "4"), ("dropout", "0", "0.2"),
         ("rope", "false", "true"), ("position", "\"none\"", "\"rope\""), ("mode", "\"recurrent\"", "\"recurrent\""),
     ];
 
@@ -26,7 +26,7 @@ internal sealed class RunOptions
 
     public Option<string[]> Options { get; } = new("--option") { Description = "k=v, an option of the block or of the task; repeatable", AllowMultipleArgumentsPerToken = true };
 
-    public Option<int?> Steps { get; } = new("--steps") { Description = "training steps (default: 1,500 for a task, 700 for text)" };
+    public Option<int?> Steps { get; } = new("--steps") { Description = "training steps (default: 1,500 for a task, 1,000 for text)" };
 
     public Option<int?> Batch { get; } = new("--batch") { Description = "sequences per step (default: 64 for a task, 16 for text)" };
 
@@ -71,7 +71,7 @@ internal sealed class RunOptions
             else blockOptions = info.Options.With(blockOptions, name, typed);
         }
 
-        var steps = parsed.GetValue(Steps) ?? (isText ? 700 : 1500);
+        var steps = parsed.GetValue(Steps) ?? (isText ? 1000 : 1500);
         var batch = parsed.GetValue(Batch) ?? (isText ? 16 : 64);
         var rate = parsed.GetValue(Rate) ?? 2e-3;
         if (steps < 1) throw new TensorException($"--steps must be at least 1, got {steps}");
