@@ -17,7 +17,10 @@ public enum StateDecayKind
 /// <param name="Decay">How the state fades.</param>
 /// <param name="HeadFactors">The factors of <see cref="StateDecayKind.PerHead"/>, in double; otherwise null.</param>
 /// <param name="Scale">Multiplies every output.</param>
-public readonly record struct MatrixStateSpec(StateDecayKind Decay, double[]? HeadFactors, double Scale);
+/// <param name="Chunk">The algorithm. 0: one step after the other. Otherwise as matrix products over chunks of at most so many
+/// steps: the same sums in another order, no exponent positive and no division by a product of decays. A backend may cut chunks
+/// further.</param>
+public readonly record struct MatrixStateSpec(StateDecayKind Decay, double[]? HeadFactors, double Scale, int Chunk = 0);
 
 /// <summary>Recurrences over time. Operands contiguous, f32/f64; an absent initial state is zero. Equations: the pages named in
 /// Engine.Core/Ops.</summary>
@@ -31,12 +34,13 @@ public partial interface IBackend
     void LinearScanVjp(Tensor dh, Tensor? dfinal, Tensor a, Tensor h, Tensor? initial, Tensor da, Tensor db, Tensor? dinitial);
 
     /// <summary>Steps between the states that <see cref="MatrixState"/> keeps for its backward pass.</summary>
-    int MatrixStateSpacing { get; }
+    /// <param name="chunk">As in <see cref="MatrixStateSpec"/>.</param>
+    int MatrixStateSpacing(int chunk);
 
     /// <summary>S_t = diag(decay_t) S_{t-1} + bᵀ (a S_{t-1}) + kᵀ v, o_t = scale q S_t per batch row and head; the middle term
     /// (delta rule) only where a and b are given. q, k, a, b, decay [B, L, h, dk], v, o [B, L, h, dv], states
     /// [B, h, dk, dv]. One kernel serves linear attention, retention, GLA, HGRN-2 and WKV-7.</summary>
-    /// <param name="spec">Decay and scale.</param>
+    /// <param name="spec">Decay, scale and algorithm.</param>
     /// <param name="q">Reads the state after the step's own update.</param>
     /// <param name="k">Writes it.</param>
     /// <param name="v">What is written.</param>

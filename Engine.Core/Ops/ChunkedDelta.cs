@@ -1,15 +1,18 @@
+using Edifice.Engine.Backends;
+
 namespace Edifice.Engine.Ops;
 
-/// <summary>WKV-7 by chunks, in recorded ops: within a chunk the delta rule is a unit lower triangular system.</summary>
+/// <summary>The recurrence with the delta rule (WKV-7) by chunks, in recorded ops: within a chunk it is a unit lower triangular system.
+/// The fused kernels are held to this form, and second derivatives come from it.</summary>
 /// <remarks>Equations (10)–(15) of the page on the ops of RWKV-7. Decays between two steps are summed on their own pair by pair, so no
 /// exponent is positive whatever the decay. The system is solved by forward substitution, which stays accurate when keys
 /// repeat; an explicit inverse would not.</remarks>
 internal static class ChunkedDelta
 {
     public static (Tensor Output, Tensor FinalState) Run(
-        Tensor r, Tensor logW, Tensor k, Tensor v, Tensor a, Tensor b, Tensor? initial, int chunk)
+        in MatrixStateSpec spec, Tensor r, Tensor k, Tensor v, Tensor? logW, Tensor a, Tensor b, Tensor? initial, int chunk)
     {
-        if (chunk < 1) throw new TensorException($"wkv7: the chunk size must be at least 1, got {chunk}");
+        if (spec.Decay != StateDecayKind.Log || logW is null) throw TensorException.For("wkv7", $"has no chunkwise form with decays of kind {spec.Decay}", r);
         int batch = r.Layout.Dims[0], length = r.Layout.Dims[1], heads = r.Layout.Dims[2];
         var state = initial ?? Tensor.Zeros([batch, heads, r.Layout.Dims[3], v.Layout.Dims[3]], r.DType, r.Device);
         var outputs = new List<Tensor>();
@@ -17,7 +20,7 @@ internal static class ChunkedDelta
         {
             var n = Math.Min(chunk, length - start);
             Tensor Piece(Tensor x) => x.Narrow(1, start, n).Transpose(1, 2);
-            Tensor rs = Piece(r), gs = Piece(logW), ks = Piece(k), vs = Piece(v), aa = Piece(a), bb = Piece(b);
+            Tensor rs = spec.Scale == 1 ? Piece(r) : Piece(r) * spec.Scale, gs = Piece(logW), ks = Piece(k), vs = Piece(v), aa = Piece(a), bb = Piece(b);
 
             // between[i, j] = e^{Σ_{j<s≤i} g_s} for j ≤ i; `before` the same up to i - 1, for what reads the state before its decay.
             var between = PairSums(gs).Exp();

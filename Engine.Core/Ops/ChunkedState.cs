@@ -2,8 +2,8 @@ using Edifice.Engine.Backends;
 
 namespace Edifice.Engine.Ops;
 
-/// <summary>The matrix-state recurrence by chunks of C steps as matrix products, in recorded ops: the form that suits devices with
-/// fast matrix products, and the dense parallel form when C ≥ L.</summary>
+/// <summary>The matrix-state recurrence by chunks of C steps as matrix products, in recorded ops: the dense parallel form when C ≥ L. The
+/// fused chunkwise kernels are held to it, and their second derivatives come from it.</summary>
 /// <remarks>Equations (10)–(15) and (24) of the page on recurrent ops. No exponent is ever positive: inside a chunk, scores between
 /// sub-chunks split at the start of the later one, and scores inside a sub-chunk are formed pair by pair (Yang et al. 2023,
 /// secondary chunking).</remarks>
@@ -12,7 +12,7 @@ internal static class ChunkedState
     public static (Tensor Output, Tensor FinalState) Run(
         in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? initial, int chunk, int subChunk = 16)
     {
-        if (chunk < 1 || subChunk < 1) throw new TensorException($"chunk sizes must be at least 1, got {chunk} and {subChunk}");
+        if (subChunk < 1) throw new TensorException($"the sub-chunk size must be at least 1, got {subChunk}");
         int batch = q.Layout.Dims[0], length = q.Layout.Dims[1], heads = q.Layout.Dims[2], dk = q.Layout.Dims[3], dv = v.Layout.Dims[3];
         var state = initial ?? Tensor.Zeros([batch, heads, dk, dv], q.DType, q.Device);
         var outputs = new List<Tensor>();

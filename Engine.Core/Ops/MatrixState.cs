@@ -10,7 +10,7 @@ internal static class MatrixState
 {
     /// <summary>Runs the fused kernel and records it.</summary>
     /// <param name="op">The name under which it is recorded and errors are reported.</param>
-    /// <param name="spec">Kind of decay and scale.</param>
+    /// <param name="spec">Kind of decay, scale and algorithm.</param>
     /// <param name="q">[B, L, h, dk].</param>
     /// <param name="k">[B, L, h, dk].</param>
     /// <param name="v">[B, L, h, dv].</param>
@@ -27,7 +27,7 @@ internal static class MatrixState
         var output = Tensor.Allocate([batch, length, heads, dv], q.DType, q.Device);
         var final = Tensor.Allocate([batch, heads, dk, dv], q.DType, q.Device);
         var watched = Tape.Watches(inputs);
-        var spacing = q.Backend.MatrixStateSpacing;
+        var spacing = q.Backend.MatrixStateSpacing(spec.Chunk);
         var kept = watched ? Tensor.Allocate([batch, heads, (length + spacing - 1) / spacing, dk, dv], q.DType, q.Device) : null;
         q.Backend.MatrixState(spec, inputs[0]!, inputs[1]!, inputs[2]!, inputs[3], inputs[4], inputs[5], inputs[6], output, final, kept);
         if (!watched)
@@ -51,7 +51,7 @@ internal static class MatrixState
             if (GradMode.IsOn)
                 return Tape.Composed([At(0), At(1), At(2), At(3), At(4), At(5), At(6)], n.Needs, g, x =>
                 {
-                    var (o, s) = Steps(spec, x[0]!, x[1]!, x[2]!, x[3], x[4], x[5], x[6]);
+                    var (o, s) = Composed(spec, x[0]!, x[1]!, x[2]!, x[3], x[4], x[5], x[6]);
                     return [o, s];
                 });
             Tensor qs = At(0)!, vs = At(2)!;
@@ -65,7 +65,8 @@ internal static class MatrixState
         return (output, final);
     }
 
-    private static void Check(
+    /// <summary>Checks what every form of the recurrence asks of its operands.</summary>
+    public static void Check(
         string op, in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? a, Tensor? b, Tensor? initial)
     {
         if (!q.DType.IsComputeFloat()) throw TensorException.For(op, "is computed in Float32 and Float64: convert with .To(…)", q);
@@ -86,6 +87,14 @@ internal static class MatrixState
                 if (!(f is >= 0 and <= 1)) throw TensorException.For(op, $"a decay factor must lie in [0, 1], got {f}", q);
         }
     }
+
+    /// <summary>The same maths in recorded ops, by chunks where the kernel works by chunks: fewer nodes than steps. A gate that is 0 has
+    /// no logarithm, so gates go step by step.</summary>
+    private static (Tensor Output, Tensor FinalState) Composed(
+        in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? a, Tensor? b, Tensor? initial) =>
+        spec.Chunk == 0 || spec.Decay == StateDecayKind.Gate ? Steps(spec, q, k, v, decay, a, b, initial)
+        : a is null ? ChunkedState.Run(spec, q, k, v, decay, initial, spec.Chunk)
+        : ChunkedDelta.Run(spec, q, k, v, decay, a, b!, initial, spec.Chunk);
 
     /// <summary>The same maths in recorded ops, one step after the other.</summary>
     public static (Tensor Output, Tensor FinalState) Steps(

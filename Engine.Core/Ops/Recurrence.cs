@@ -93,12 +93,13 @@ namespace Edifice.Engine
         /// <param name="chunkSize">Steps per chunk.</param>
         public static (Tensor Output, Tensor FinalState) Wkv7(
             Tensor r, Tensor logW, Tensor k, Tensor v, Tensor a, Tensor b, Tensor? initialState = null,
-            RecurrenceMode mode = RecurrenceMode.Recurrent, int chunkSize = 64) => mode switch
+            RecurrenceMode mode = RecurrenceMode.Recurrent, int chunkSize = 64)
         {
-            RecurrenceMode.Recurrent => MatrixState.Run("wkv7", new MatrixStateSpec(StateDecayKind.Log, null, 1), r, k, v, logW, a, b, initialState),
-            RecurrenceMode.Chunkwise => ChunkedDelta.Run(r, logW, k, v, a, b, initialState, chunkSize),
-            _ => throw TensorException.For("wkv7", $"has no {mode} form: recurrent or chunkwise", r),
-        };
+            ArgumentNullException.ThrowIfNull(r);
+            if (mode == RecurrenceMode.Parallel) throw TensorException.For("wkv7", $"has no {mode} form: recurrent or chunkwise", r);
+            var spec = new MatrixStateSpec(StateDecayKind.Log, null, 1, RecurrenceOps.Chunk("wkv7", mode, chunkSize));
+            return MatrixState.Run("wkv7", spec, r, k, v, logW, a, b, initialState);
+        }
 
         /// <summary>Linear attention (Katharopoulos et al. 2020) on features that are already positive, or any without
         /// <paramref name="normalize"/>: S_t = Σ k_iᵀ v_i, z_t = Σ k_i, out_t = q_t S_t / (q_t·z_t + eps).</summary>
@@ -141,12 +142,20 @@ namespace Edifice.Engine.Ops
     internal static class RecurrenceOps
     {
         public static (Tensor Output, Tensor FinalState) Run(
-            string op, in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? initial, RecurrenceMode mode, int chunk, int subChunk) => mode switch
+            string op, in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? initial, RecurrenceMode mode, int chunk, int subChunk)
         {
-            RecurrenceMode.Recurrent => MatrixState.Run(op, spec, q, k, v, decay, null, null, initial),
-            RecurrenceMode.Chunkwise => ChunkedState.Run(spec, q, k, v, decay, initial, chunk, subChunk),
-            _ => ChunkedState.Run(spec, q, k, v, decay, initial, Math.Max(1, q.Layout.Dims[1]), subChunk),
-        };
+            if (mode != RecurrenceMode.Parallel) return MatrixState.Run(op, spec with { Chunk = Chunk(op, mode, chunk) }, q, k, v, decay, null, null, initial);
+            MatrixState.Check(op, spec, q, k, v, decay, null, null, initial);
+            return ChunkedState.Run(spec, q, k, v, decay, initial, q.Layout.Dims[1], subChunk);
+        }
+
+        /// <summary>The chunk size that makes the kernel work as the mode says; 0: step by step.</summary>
+        public static int Chunk(string op, RecurrenceMode mode, int chunk)
+        {
+            if (mode == RecurrenceMode.Recurrent) return 0;
+            if (chunk < 1) throw new TensorException($"{op}: the chunk size must be at least 1, got {chunk}");
+            return chunk;
+        }
 
         private static OpResults Named(string name, (Tensor Output, Tensor FinalState) r) => [(name, r.Output), ("final_state", r.FinalState)];
 

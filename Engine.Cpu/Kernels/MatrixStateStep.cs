@@ -1,64 +1,8 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
-using Edifice.Engine.Backends;
 using Edifice.Engine.Cpu.Simd;
 
 namespace Edifice.Engine.Cpu.Kernels;
-
-/// <summary>Extents and operands that the forward and the backward pass of the matrix-state recurrence share.</summary>
-internal unsafe struct MatrixStateOperands<T> where T : unmanaged, IFloatingPointIeee754<T>
-{
-    public T* Q, K, V, Decay, A, B, Initial, Kept;
-    public double* HeadFactors;
-    public StateDecayKind Kind;
-    public double Scale;
-    public int Batch, Length, Heads, KeyWidth, ValueWidth, Spacing;
-
-    /// <summary>Values per state row in scratch memory: whole registers, the surplus zero.</summary>
-    public int RowStride;
-
-    public readonly int KeptCount => (Length + Spacing - 1) / Spacing;
-
-    public readonly long Key(long batch, int t, long head) => ((batch * Length + t) * Heads + head) * KeyWidth;
-
-    public readonly long Value(long batch, int t, long head) => ((batch * Length + t) * Heads + head) * ValueWidth;
-
-    /// <summary>The factors by which the rows of the state fade at a step, as numbers.</summary>
-    public readonly void Fade(long batch, int t, long head, T* factors)
-    {
-        switch (Kind)
-        {
-            case StateDecayKind.None:
-                new Span<T>(factors, KeyWidth).Fill(T.One);
-                break;
-            case StateDecayKind.PerHead:
-                new Span<T>(factors, KeyWidth).Fill(T.CreateChecked(HeadFactors[head]));
-                break;
-            case StateDecayKind.Gate:
-                new Span<T>(Decay + Key(batch, t, head), KeyWidth).CopyTo(new Span<T>(factors, KeyWidth));
-                break;
-            default:
-                var exp = new ExpRow { Source = Decay + Key(batch, t, head), Target = factors, Count = KeyWidth };
-                Isa.Run<T, ExpRow>(ref exp);
-                break;
-        }
-    }
-
-    private struct ExpRow : ILanesAction<T>
-    {
-        public T* Source, Target;
-        public int Count;
-
-        public void Invoke<V>() where V : unmanaged, ILanes<V, T>
-        {
-            for (var i = 0; i < Count; i += V.Count)
-            {
-                var n = Math.Min(V.Count, Count - i);
-                V.StorePartial(LaneMath.Exp<V, T>(V.LoadPartial(Source + i, n)), Target + i, n);
-            }
-        }
-    }
-}
 
 /// <summary>One step of the state on rows of whole registers.</summary>
 internal static unsafe class MatrixStateStep<V, T>

@@ -6,7 +6,7 @@ namespace Edifice.Engine.Tests.Reference;
 internal sealed partial class ReferenceBackend
 {
     /// <summary>Every state is kept: the backward pass reads them all.</summary>
-    public int MatrixStateSpacing => 1;
+    public int MatrixStateSpacing(int chunk) => 1;
 
     public void LinearScan(Tensor a, Tensor b, Tensor? initial, bool reverse, Tensor h)
     {
