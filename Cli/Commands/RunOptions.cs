@@ -13,10 +13,10 @@ namespace Edifice.Cli.Commands;
 internal sealed class RunOptions
 {
     /// <summary>Settings that train in minutes on two cores, for the blocks that have them; the block's page has the published
-    /// defaults. Longer runs learn a small text by heart; the recurrences run step by step, which is the quickest way here.</summary>
+    /// defaults. The recurrences run step by step, which is the quickest way here.</summary>
     private static readonly (string Name, string Task, string Text)[] s_modelDefaults =
     [
-        ("embed_dim", "64", "128"), ("hidden_size", "64", "128"), ("num_layers", "2", "4"), ("dropout", "0", "0.2"),
+        ("embed_dim", "64", "192"), ("hidden_size", "64", "192"), ("num_layers", "2", "4"), ("dropout", "0", "0.2"),
         ("rope", "false", "true"), ("position", "\"none\"", "\"rope\""), ("mode", "\"recurrent\"", "\"recurrent\""),
     ];
 
@@ -26,13 +26,17 @@ internal sealed class RunOptions
 
     public Option<string[]> Options { get; } = new("--option") { Description = "k=v, an option of the block or of the task; repeatable", AllowMultipleArgumentsPerToken = true };
 
-    public Option<int?> Steps { get; } = new("--steps") { Description = "training steps (default: 1,500 for a task, 700 for text)" };
+    public Option<int?> Steps { get; } = new("--steps") { Description = "training steps (default: 1,500 for a task, 1,000 for text)" };
 
     public Option<int?> Batch { get; } = new("--batch") { Description = "sequences per step (default: 64 for a task, 16 for text)" };
 
     public Option<int> Length { get; } = new("--length") { DefaultValueFactory = _ => 256, Description = "tokens per sequence of a text" };
 
     public Option<double?> Rate { get; } = new("--lr") { Description = "peak learning rate (default: 0.002)" };
+
+    public Option<double?> WeightDecay { get; } = new("--weight-decay") { Description = "decay of the weights, times the learning rate (default: 0.1 for a task, 1 for text, which is learnt by heart otherwise)" };
+
+    public Option<double?> Average { get; } = new("--average") { Description = "decay of the running average of the weights that is evaluated and saved beside them; 0: none (default: 0 for a task, 0.99 for text)" };
 
     public Option<ulong> Seed { get; } = new("--seed") { Description = "seed of weights, data and dropout (default: 0)" };
 
@@ -42,7 +46,7 @@ internal sealed class RunOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Task, Text, Options, Steps, Batch, Length, Rate, Seed, EvaluateEvery, Threads]) command.Add(option);
+        foreach (var option in (Option[])[Task, Text, Options, Steps, Batch, Length, Rate, WeightDecay, Average, Seed, EvaluateEvery, Threads]) command.Add(option);
     }
 
     /// <exception cref="TensorException">Options that contradict one another, or that neither the block nor the task has.</exception>
@@ -67,12 +71,16 @@ internal sealed class RunOptions
             else blockOptions = info.Options.With(blockOptions, name, typed);
         }
 
-        var steps = parsed.GetValue(Steps) ?? (isText ? 700 : 1500);
+        var steps = parsed.GetValue(Steps) ?? (isText ? 1000 : 1500);
         var batch = parsed.GetValue(Batch) ?? (isText ? 16 : 64);
         var rate = parsed.GetValue(Rate) ?? 2e-3;
         if (steps < 1) throw new TensorException($"--steps must be at least 1, got {steps}");
         if (batch < 1) throw new TensorException($"--batch must be at least 1, got {batch}");
         if (!(rate > 0 && double.IsFinite(rate))) throw new TensorException($"--lr must be a positive number, got {rate}");
+        var decay = parsed.GetValue(WeightDecay) ?? (isText ? 1 : 0.1);
+        var average = parsed.GetValue(Average) ?? (isText ? 0.99 : 0);
+        if (!(decay >= 0 && double.IsFinite(decay))) throw new TensorException($"--weight-decay must be a number from 0, got {decay}");
+        if (!(average >= 0 && average < 1)) throw new TensorException($"--average must lie in [0, 1), got {average}");
         var every = parsed.GetValue(EvaluateEvery) ?? Math.Max(1, steps / 10);
         if (every < 1) throw new TensorException($"--eval-every must be at least 1, got {every}");
         return new RunConfig
@@ -87,8 +95,9 @@ internal sealed class RunOptions
             BatchSize = batch,
             LearningRate = rate,
             WarmupSteps = Math.Max(1, steps / 20),
-            WeightDecay = 0.1,
+            WeightDecay = decay,
             ClipNorm = 1,
+            AverageDecay = average,
             Seed = parsed.GetValue(Seed),
             EvaluateEvery = every,
         };

@@ -38,6 +38,9 @@ internal sealed record RunConfig
 
     public required double ClipNorm { get; init; }
 
+    /// <summary>Decay of the running average of the weights that is evaluated and used; 0: the weights themselves.</summary>
+    public double AverageDecay { get; init; }
+
     public required ulong Seed { get; init; }
 
     /// <summary>Steps between evaluations, which are also the steps between checkpoints.</summary>
@@ -74,6 +77,7 @@ internal sealed record RunConfig
             json.WriteNumber("warmup_steps", WarmupSteps);
             json.WriteNumber("weight_decay", WeightDecay);
             json.WriteNumber("clip_norm", ClipNorm);
+            json.WriteNumber("average_decay", AverageDecay);
             json.WriteNumber("seed", Seed);
             json.WriteNumber("evaluate_every", EvaluateEvery);
             json.WriteEndObject();
@@ -105,6 +109,7 @@ internal sealed record RunConfig
             WarmupSteps = bag.Int("warmup_steps", 0),
             WeightDecay = bag.Double("weight_decay", 0),
             ClipNorm = bag.Double("clip_norm", 0),
+            AverageDecay = bag.Double("average_decay", 0),
             Seed = bag.Raw("seed")?.GetUInt64() ?? 0,
             EvaluateEvery = bag.Int("evaluate_every", 0),
         };

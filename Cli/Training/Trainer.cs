@@ -13,7 +13,8 @@ internal readonly record struct TrainingProgress(int Step, int Steps, double Los
 /// <param name="StepMilliseconds">Median over the steps of this process.</param>
 internal sealed record Outcome(int Step, bool Finished, double EvalLoss, double Score, double StepMilliseconds);
 
-/// <summary>Trains a model on a task: AdamW, warm-up and cosine, clipped norm; evaluates and saves at fixed steps.</summary>
+/// <summary>Trains a model on a task: AdamW, warm-up and cosine, clipped norm, averaged weights; evaluates and saves at
+/// fixed steps.</summary>
 /// <remarks>The batch of a step is drawn from a generator made of the seed and the step alone, and dropout from the thread's stream,
 /// which the checkpoint holds: a run that was killed and resumed ends with the same weights, bit for bit, as one that was
 /// not.</remarks>
@@ -26,6 +27,7 @@ internal sealed class Trainer
     private readonly TrainedModel _model;
     private readonly Optimizer _optimizer;
     private readonly LearningRateSchedule _schedule;
+    private readonly ExponentialMovingAverage? _average;
     private readonly TrainingCheckpoint _checkpoint;
     private readonly string? _folder;
 
@@ -34,7 +36,8 @@ internal sealed class Trainer
         (_config, _task, _model, _folder) = (config, task, model, folder);
         _optimizer = new Optimizer(model.Module, new AdamW { LearningRate = config.LearningRate, WeightDecay = config.WeightDecay, Beta2 = 0.98 });
         _schedule = new CosineSchedule(config.LearningRate, Math.Max(config.Steps, config.WarmupSteps + 1), config.WarmupSteps, config.LearningRate * 0.1);
-        _checkpoint = new TrainingCheckpoint(model.Module, _optimizer);
+        if (config.AverageDecay > 0) _average = new ExponentialMovingAverage(model.Module, config.AverageDecay, warmup: true);
+        _checkpoint = new TrainingCheckpoint(model.Module, _optimizer, _average);
     }
 
     /// <summary>Where a run keeps its weights.</summary>
@@ -96,15 +99,17 @@ internal sealed class Trainer
         loss.Backward();
         _optimizer.SetLearningRate(_schedule.At(Step));
         _optimizer.StepClipped(_config.ClipNorm);
+        _average?.Update();
         return loss.Item();
     }
 
     private static Tensor Loss(Tensor logits, Tensor targets) => logits.CrossEntropy(targets, Sequences.NotScored);
 
-    /// <summary>Mean loss and score on sequences the training never saw.</summary>
+    /// <summary>Mean loss and score on sequences the training never saw, of the averaged weights where the run keeps them.</summary>
     public (double Loss, double Score) Evaluate()
     {
         using var off = Tensor.NoGrad();
+        using var averaged = _average?.Apply();
         _model.Module.Eval();
         double loss = 0;
         long right = 0, scored = 0;

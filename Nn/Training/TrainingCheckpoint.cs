@@ -113,15 +113,18 @@ public sealed class TrainingCheckpoint
             if (key.StartsWith(NotePrefix, StringComparison.Ordinal)) Notes.Add(key[NotePrefix.Length..], value);
     }
 
-    /// <summary>Takes the trained parameters and buffers alone out of a checkpoint: what using a model needs of its training.</summary>
+    /// <summary>Takes the trained parameters and buffers alone out of a checkpoint: what using a model needs of its training.
+    /// Where the run kept an average, the parameters are the averaged ones.</summary>
     /// <exception cref="TensorException">The file is no checkpoint, or its model is another. Nothing was changed then.</exception>
     public static void LoadModel(Module model, string path)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var file = Open(path);
-        var state = new TensorsOfFile(file, ModelPrefix);
-        model.CheckState($"Load {path}", state, strict: true, sameDType: true);
-        model.LoadState($"Load {path}", state, strict: true, sameDType: true);
+        // The averages have no buffers: those stay as the model's.
+        var averages = new TensorsOfFile(file, AveragePrefix);
+        model.CheckState($"Load {path}", averages, strict: false, sameDType: true);
+        model.LoadState($"Load {path}", new TensorsOfFile(file, ModelPrefix), strict: true, sameDType: true);
+        model.LoadState($"Load {path}", averages, strict: false, sameDType: true);
     }
 
     private static SafetensorsFile Open(string path)

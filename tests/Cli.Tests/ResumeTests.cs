@@ -8,13 +8,13 @@ public class ResumeTests
         ["--block", "gqa", "--task", "mqar", "--option", "hidden_size=16", "--option", "embed_dim=16", "--option", "dropout=0.1", "--batch", "4", "--eval-every", "5", "--threads", "1"];
 
     [Theory]
-    [InlineData(1)]
-    [InlineData(2)]
-    [InlineData(3)]
-    public void A_run_killed_at_a_random_moment_and_resumed_ends_with_the_weights_of_an_unbroken_one(int seed)
+    [InlineData(1, "0")]
+    [InlineData(2, "0.9")]
+    [InlineData(3, "0.99")]
+    public void A_run_killed_at_a_random_moment_and_resumed_ends_with_the_weights_of_an_unbroken_one(int seed, string average)
     {
         using var folder = new TemporaryFolder();
-        string[] run = ["train", .. s_run, "--steps", "120", "--seed", $"{seed}"];
+        string[] run = ["train", .. s_run, "--steps", "120", "--seed", $"{seed}", "--average", average];
         Assert.Equal(0, Start([.. run, "--out", folder.In("whole")]).Wait());
 
         var random = new Random(seed);

@@ -42,6 +42,23 @@ public class TrainingCheckpointTests
     }
 
     [Fact]
+    public void The_model_of_a_checkpoint_is_the_average_where_the_run_keeps_one_and_the_weights_elsewhere()
+    {
+        using var folder = new TemporaryFolder();
+        Generator.Seeded(Seed);
+        var run = new Run(1, "adam");
+        run.Steps(3);
+        run.Checkpoint.Save(folder.At("averaged"));
+        new TrainingCheckpoint(run.Model).Save(folder.At("plain"));
+        var read = new SmallModel(2, dropout: 0.3);
+        TrainingCheckpoint.LoadModel(read, folder.At("plain"));
+        Agreement.Bits(run.Model.StateDict(), read.StateDict());
+        TrainingCheckpoint.LoadModel(read, folder.At("averaged"));
+        using (run.Average.Apply()) Agreement.Bits(run.Model.StateDict(), read.StateDict());
+        Assert.NotEqual(run.Model.StateDict()["head.weight"].ToArray<float>(), read.StateDict()["head.weight"].ToArray<float>());
+    }
+
+    [Fact]
     public void A_checkpoint_of_one_state_is_the_same_file_every_time()
     {
         using var folder = new TemporaryFolder();
