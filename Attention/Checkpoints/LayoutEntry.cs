@@ -19,7 +19,7 @@ internal sealed record LayoutEntry(LayoutRule Rule, string Published, Shape Shap
         Shape shape = (int[])[.. rule.Shape.Split(", ").Select(word => int.TryParse(word, out var n) ? n : sizes[word])];
         IReadOnlyList<string> ours = rule is MappedRule mapped ? mapped.Ours : [];
         if (!rule.Published.Contains(LayoutRule.LayerMark, StringComparison.Ordinal)) return [new(rule, rule.Published, shape, ours)];
-        return Enumerable.Range(0, layers).Where(i => rule.Layers?.Invoke(i) != false).Select(i =>
+        return Enumerable.Range(0, layers).Where(i => rule.Layers?.Contains(i) != false).Select(i =>
             new LayoutEntry(rule, Numbered(rule.Published, i), shape, [.. ours.Select(name => Numbered(name, i))]));
     }
 

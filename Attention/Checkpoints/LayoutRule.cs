@@ -9,13 +9,22 @@ internal abstract record LayoutRule(string Published, string Shape)
     public const string LayerMark = "{i}";
 
     /// <summary>The layers that have it; null: all.</summary>
-    public Func<int, bool>? Layers { get; init; }
+    public LayerSet? Layers { get; init; }
 
     /// <summary>True when a checkpoint need not have it.</summary>
     public virtual bool IsOptional => false;
 
     /// <summary>What to do with it, in words; empty: take it as it is.</summary>
     public abstract string Description { get; }
+}
+
+/// <summary>Some of a model's layers.</summary>
+/// <param name="Words">Which, in words.</param>
+/// <param name="Contains">Whether a layer is one of them.</param>
+internal sealed record LayerSet(string Words, Func<int, bool> Contains)
+{
+    /// <summary>All but the first.</summary>
+    public static LayerSet AfterFirst { get; } = new("i > 0", i => i > 0);
 }
 
 /// <summary>A tensor that becomes one of ours or, stacked along its first axis, several.</summary>

@@ -46,7 +46,7 @@ internal sealed class FlaRwkv7Layout() : FlaLayout("fla-rwkv7", "rwkv", "RWKV-7 
                 : RwkvNames.Mixes.Select(x => Map(Attn + x, "1, 1, H", RwkvNames.Mixer + x, TensorMap.LeadingOnes)),
             .. LowRank("w", "Rw"),
             .. LowRank("a", "Ra"),
-            .. LowRank("v", "Rv").Select(rule => rule with { Layers = i => i > 0 }),
+            .. LowRank("v", "Rv").Select(rule => rule with { Layers = LayerSet.AfterFirst }),
             .. LowRank("g", "Rg", bias: false),
             Map(Attn + "k_k", "H", Mixer + "k_k"),
             Map(Attn + "k_a", "H", Mixer + "k_a"),

@@ -46,8 +46,13 @@ internal abstract class GriffinFamily(string name, string description) : Publish
         return root.To(DType.Float64).Item();
     }
 
-    /// <summary>Layers of one kind.</summary>
-    protected static IEnumerable<LayoutRule> In(Func<int, bool> layers, params IEnumerable<LayoutRule> rules) => rules.Select(r => r with { Layers = layers });
+    /// <summary>Rules of the recurrent layers.</summary>
+    protected static IEnumerable<LayoutRule> Recurring(GriffinOptions o, params IEnumerable<LayoutRule> rules) =>
+        rules.Select(r => r with { Layers = new LayerSet("recurrent layers", i => !o.Attends(i)) });
+
+    /// <summary>Rules of the layers with attention.</summary>
+    protected static IEnumerable<LayoutRule> Attending(GriffinOptions o, params IEnumerable<LayoutRule> rules) =>
+        rules.Select(r => r with { Layers = new LayerSet("attention layers", o.Attends) });
 
     internal override IReadOnlyDictionary<string, int> Sizes(PublishedModel model)
     {

@@ -34,7 +34,7 @@ internal sealed class GriffinLayout() : GriffinFamily("griffin", "Griffin, Hawk 
         [
             Map(Embedder, "V, H", "embedding.weight"),
             Map(Residual + "temporal_pre_norm.scale", "H", Ours + "norm1.weight", TensorMap.PlusOne),
-            .. In(i => !o.Attends(i),
+            .. Recurring(o,
             [
                 .. Affine(Recurrent + "linear_y", "D, H", "D", Mixer + "linear_y"),
                 .. Affine(Recurrent + "linear_x", "D, H", "D", Mixer + "linear_x"),
@@ -47,7 +47,7 @@ internal sealed class GriffinLayout() : GriffinFamily("griffin", "Griffin, Hawk 
                 Map(Recurrent + "rg_lru.a_param", "D", Mixer + "rg_lru.a_param"),
                 .. Affine(Recurrent + "linear_out", "H, D", "H", Mixer + "linear_out"),
             ]),
-            .. In(o.Attends,
+            .. Attending(o,
             [
                 Map(Attention + "proj_q.weight", "H, H", Mixer + "q_proj.weight"),
                 Map(Attention + "proj_k.weight", "G, H", Mixer + "k_proj.weight"),

@@ -48,7 +48,7 @@ internal sealed class RecurrentGemmaLayout() : GriffinFamily("recurrentgemma", "
             Map(Embedding, "V, H", "embedding.weight"),
             new CopyRule("lm_head.weight", "V, H", Embedding, IsWritten: false),
             Map(Layer + "temporal_pre_norm.weight", "H", Ours + "norm1.weight", TensorMap.PlusOne),
-            .. In(i => !o.Attends(i),
+            .. Recurring(o,
             [
                 .. Affine(Temporal + "linear_y", "D, H", "D", Mixer + "linear_y"),
                 .. Affine(Temporal + "linear_x", "D, H", "D", Mixer + "linear_x"),
@@ -61,7 +61,7 @@ internal sealed class RecurrentGemmaLayout() : GriffinFamily("recurrentgemma", "
                 Map(Temporal + "rg_lru.recurrent_param", "D", Mixer + "rg_lru.a_param"),
                 .. Affine(Temporal + "linear_out", "H, D", "H", Mixer + "linear_out"),
             ]),
-            .. In(o.Attends,
+            .. Attending(o,
             [
                 Map(Temporal + "q_proj.weight", "H, H", Mixer + "q_proj.weight"),
                 Map(Temporal + "k_proj.weight", "G, H", Mixer + "k_proj.weight"),

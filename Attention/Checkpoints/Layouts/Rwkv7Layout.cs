@@ -38,7 +38,7 @@ internal sealed class Rwkv7Layout() : PublishedLayout("rwkv7", "rwkv", "RWKV-7 a
         .. RwkvNames.Mixes.Select(x => Map(Att + x, "1, 1, H", RwkvNames.Mixer + x, TensorMap.LeadingOnes)),
         .. LowRank("w", "Rw"),
         .. LowRank("a", "Ra"),
-        .. LowRank("v", "Rv").Select(rule => rule with { Layers = i => i > 0 }),
+        .. LowRank("v", "Rv").Select(rule => rule with { Layers = LayerSet.AfterFirst }),
         new UnusedRule("blocks.0.att.v0", "1, 1, H"),
         new UnusedRule("blocks.0.att.v1", "H, Rv"),
         new UnusedRule("blocks.0.att.v2", "Rv, H"),

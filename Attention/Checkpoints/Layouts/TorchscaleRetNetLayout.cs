@@ -4,8 +4,7 @@ using Edifice.Engine.Backends;
 namespace Edifice.Attention.Checkpoints.Layouts;
 
 /// <summary>RetNet as its authors publish it (torchscale's <c>RetNetDecoder</c>).</summary>
-/// <remarks>The running normalisers of that code are left out here: they cancel in the norm of each head but for its eps, so that
-/// results differ by about 1e-5 where a head's output is small.</remarks>
+/// <remarks>The running normalisers of that code are left out here: they cancel in the norm of each head but for its eps.</remarks>
 internal sealed class TorchscaleRetNetLayout() : PublishedLayout("torchscale-retnet", "retnet", "RetNet as in microsoft/torchscale")
 {
     private const double Eps = 1e-6;
