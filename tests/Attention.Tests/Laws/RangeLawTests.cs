@@ -2,7 +2,6 @@ using System.Text.RegularExpressions;
 using Edifice.Engine;
 using Edifice.Engine.Autograd;
 using Edifice.Engine.Ops;
-using Edifice.Nn;
 
 namespace Edifice.Attention.Tests.Laws;
 
