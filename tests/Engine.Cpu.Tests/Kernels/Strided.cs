@@ -1,5 +1,4 @@
 using System.Numerics;
-using Edifice.Tests;
 
 namespace Edifice.Engine.Cpu.Tests.Kernels;
 
