@@ -73,6 +73,7 @@ public sealed class FNet : LayeredBlock
             new("pre", """{"embed_dim": 3, "hidden_size": 4, "num_layers": 2, "ffn_mult": 1}"""),
             new("post", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "norm_position": "post", "activation": "gelu_tanh", "ffn_mult": 1}"""),
             new("gated", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "norm": "rms", "ffn": "gated", "ffn_mult": 1.5}"""),
+            new("gated, post, odd widths", """{"embed_dim": 5, "hidden_size": 5, "num_layers": 1, "norm_position": "post", "norm_eps": 0.001, "ffn": "gated", "ffn_mult": 1}""") { Length = 6 },
         ]);
 
     private static ResidualLayer Layer(FNetOptions o, ParameterOptions? parameters)

@@ -133,6 +133,9 @@ public sealed class Gla : LayeredBlock
             new("recurrent", """{"embed_dim": 3, "hidden_size": 4, "num_layers": 2, "num_heads": 2, "expand_k": 1, "gate_low_rank_dim": 2, "group_norm_eps": 0.01, "ffn_inner_size": 3, "mode": "recurrent"}"""),
             new("chunkwise", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "gate_low_rank_dim": 2, "gate_logit_normalizer": 1, "use_output_gate": false, "group_norm": "layer", "group_norm_eps": 0.01, "norm": "layer", "ffn_multiple_of": 2, "ffn_mult": 1, "chunk_size": 3, "sub_chunk_size": 2}"""),
             new("in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "head_dim": 3, "expand_k": 1, "gate_low_rank_dim": 1, "group_norm_eps": 0.01, "ffn_inner_size": 2}""") { Pieces = [2, 1, 2] },
+            new("parallel", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "expand_k": 1, "gate_low_rank_dim": 1, "group_norm_affine": false, "group_norm_eps": 0.01, "ffn_inner_size": 2, "ffn_act": "gelu", "mode": "parallel"}"""),
+            new("parallel, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "gate_low_rank_dim": 1, "group_norm_eps": 0.01, "ffn_inner_size": 2, "mode": "parallel"}""") { Pieces = [2, 1, 2] },
+            new("recurrent, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "expand_k": 1, "gate_low_rank_dim": 1, "group_norm_eps": 0.01, "ffn_inner_size": 2, "mode": "recurrent"}""") { Pieces = [1, 3, 1] },
         ]);
 
     private static ResidualLayer Layer(GlaOptions o, ParameterOptions? parameters) => new(

@@ -99,6 +99,9 @@ public sealed class Gqa : LayeredBlock
             new("in pieces", """
                 {"embed_dim": 4, "hidden_size": 4, "num_layers": 2, "num_heads": 2, "num_kv_heads": 1, "rope": true, "ffn_mult": 1}
                 """) { Pieces = [2, 1, 2] },
+            new("window, in pieces", """
+                {"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 4, "num_kv_heads": 2, "window_size": 3, "bias": false, "norm": "rms", "ffn": "gated", "ffn_mult": 1}
+                """) { Pieces = [1, 3, 1] },
         ]);
 
     private static ResidualLayer Layer(GqaOptions o, ParameterOptions? parameters) => new(

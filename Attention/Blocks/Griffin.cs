@@ -24,9 +24,15 @@ public sealed class Griffin : LayeredBlock
             new("two recurrent layers and attention", """{"embed_dim": 3, "hidden_size": 8, "num_layers": 3, "expand_factor": 1, "num_heads": 2, "local_attn_window": 2, "conv_width": 2}"""),
             new("with resets", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 3, "expand_factor": 1, "num_heads": 1, "local_attn_window": 3, "lru_width": 2, "conv_width": 3}""")
             {
-                Inputs = () => new SequenceInputs { Reset = Tensor.FromArray([false, false, true, false, false, true, false, false, false, true], [2, 5]) },
+                Inputs = Resets,
             },
             new("in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 3, "expand_factor": 1, "num_heads": 1, "local_attn_window": 2, "conv_width": 3}""") { Pieces = [2, 1, 2] },
+            new("with resets, in pieces", """{"embed_dim": 4, "hidden_size": 8, "num_layers": 3, "expand_factor": 1, "num_heads": 2, "num_kv_heads": 2, "local_attn_window": 3, "conv_width": 2, "lambda_init": "code"}""")
+            {
+                Pieces = [1, 3, 1],
+                Inputs = Resets,
+            },
+            new("without attention", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 3, "expand_factor": 1, "num_heads": 2, "use_local_attention": false, "conv_width": 1}"""),
         ]);
 
     internal static BlockInfo HawkInfo { get; } = BlockInfo.Of(
@@ -34,7 +40,20 @@ public sealed class Griffin : LayeredBlock
         description: "Griffin without attention: every layer is a real-gated linear recurrence",
         Causality.Always,
         streaming: "a width-D state and K - 1 inputs per layer",
-        gradientCases: [new("recurrent", """{"embed_dim": 3, "hidden_size": 4, "num_layers": 2, "expand_factor": 1, "num_heads": 2}""")]);
+        gradientCases:
+        [
+            new("recurrent", """{"embed_dim": 3, "hidden_size": 4, "num_layers": 2, "expand_factor": 1, "num_heads": 2}"""),
+            new("with resets", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "expand_factor": 1, "num_heads": 1, "conv_width": 3, "lambda_init": "code"}""") { Inputs = Resets },
+            new("with resets, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 2, "expand_factor": 1, "num_heads": 1, "lru_width": 2, "conv_width": 3}""")
+            {
+                Pieces = [1, 3, 1],
+                Inputs = Resets,
+            },
+        ]);
+
+    /// <summary>For sequences of five positions: segments that begin in the middle, at the very start and at the very end.</summary>
+    private static SequenceInputs Resets() =>
+        new() { Reset = Tensor.FromArray([false, false, true, false, false, true, false, false, false, true], [2, 5]) };
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> Takes => [SequenceInputs.ResetName];

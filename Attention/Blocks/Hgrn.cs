@@ -116,6 +116,7 @@ public sealed class Hgrn : LayeredBlock
             new("recurrent", """{"embed_dim": 3, "hidden_size": 4, "num_layers": 3, "state_expansion": 2, "out_norm_eps": 0.01, "ffn_inner_size": 3, "mode": "recurrent"}"""),
             new("chunkwise", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 2, "state_expansion": 4, "scale_queries": true, "out_norm_eps": 0.01, "norm": "layer", "ffn_inner_size": 2, "chunk_size": 3, "sub_chunk_size": 2}"""),
             new("in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "state_expansion": 1, "use_lower_bound": false, "out_norm_affine": false, "out_norm_eps": 0.01, "ffn_inner_size": 2}""") { Pieces = [2, 1, 2] },
+            new("recurrent, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 2, "out_norm_eps": 0.01, "ffn_mult": 1, "ffn_multiple_of": 2, "ffn_act": "gelu", "mode": "recurrent"}""") { Pieces = [1, 3, 1] },
         ]);
 
     /// <summary>The bounds of all layers, once per pass: bound_i = Σ_{1≤j≤i} P_j with P the softmax over the layers.</summary>

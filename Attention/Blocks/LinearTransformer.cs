@@ -81,6 +81,9 @@ public sealed class LinearTransformer : LayeredBlock
             new("causal", """{"embed_dim": 3, "hidden_size": 4, "num_layers": 2, "num_heads": 2, "ffn_mult": 1}"""),
             new("both ways", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "causal": false, "norm": "rms", "ffn_mult": 1}"""),
             new("in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 2, "num_heads": 1, "bias": false, "ffn_mult": 1}""") { Pieces = [2, 1, 2] },
+            new("relu features", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "feature_map": "relu", "eps": 0.1, "ffn_mult": 1}"""),
+            new("relu features, both ways", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "feature_map": "relu", "eps": 0.1, "causal": false, "ffn_mult": 1}"""),
+            new("relu features, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "feature_map": "relu", "eps": 0.1, "norm": "rms", "ffn_mult": 1}""") { Pieces = [1, 3, 1] },
         ]);
 
     private static ResidualLayer Layer(LinearTransformerOptions o, ParameterOptions? parameters) => new(

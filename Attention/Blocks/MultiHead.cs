@@ -115,6 +115,12 @@ public sealed class MultiHead : LayeredBlock
             {
                 Pieces = [1, 3, 1],
             },
+            new("rope, qk norm, both ways", """
+                {"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "causal": false, "position": "rope", "qk_layernorm": true, "ffn": "gated", "ffn_mult": 1}
+                """),
+            new("alibi, window, in pieces", """
+                {"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "position": "alibi", "window_size": 3, "qk_layernorm": true, "ffn_mult": 1}
+                """) { Pieces = [2, 2, 1] },
         ]);
 
     private static ResidualLayer Layer(MultiHeadOptions o, ParameterOptions? parameters) => new(

@@ -99,6 +99,9 @@ public sealed class Nystromformer : LayeredBlock
                 {"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "num_landmarks": 3, "landmark_segments": "end_aligned", "pinv_iterations": 1,
                  "pinv_init": "original", "bias": false, "conv_kernel": 1, "ffn_mult": 1}
                 """),
+            new("one scale for all", """
+                {"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "num_landmarks": 2, "pinv_iterations": 3, "pinv_init": "original", "conv_residual": false, "ffn_mult": 1}
+                """),
         ]);
 
     private static ResidualLayer Layer(NystromformerOptions o, ParameterOptions? parameters) => new(

@@ -107,6 +107,8 @@ public sealed class Performer : LayeredBlock
                 {"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "num_features": 3, "key_stabilizer": "global", "feature_eps": 0.05, "ffn_mult": 1}
                 """),
             new("in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "num_features": 4, "kernel": "relu", "ffn_mult": 1}""") { Pieces = [2, 1, 2] },
+            new("softmax, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "num_features": 3, "bias": false, "ffn_mult": 1}""") { Pieces = [1, 3, 1] },
+            new("relu, both ways", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "num_features": 3, "kernel": "relu", "feature_eps": 0.1, "causal": false, "ffn_mult": 1}"""),
         ]);
 
     /// <inheritdoc/>

@@ -124,6 +124,8 @@ public sealed class RetNet : LayeredBlock
             new("recurrent", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 2, "num_heads": 2, "rotary": "rope", "mode": "recurrent", "group_norm_affine": true, "group_norm_eps": 0.01, "norm": "rms", "ffn": "gated", "ffn_act": "silu", "ffn_mult": 1}"""),
             new("chunkwise", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "rotary": "none", "mode": "chunkwise", "chunk_size": 2, "group_norm": "layer", "group_norm_eps": 0.01, "group_norm_affine": true, "bias": true, "ffn_mult": 1}"""),
             new("in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "group_norm_eps": 0.01, "ffn_mult": 1}""") { Pieces = [2, 1, 2] },
+            new("recurrent, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "rotary": "none", "mode": "recurrent", "group_norm_eps": 0.01, "ffn_mult": 1}""") { Pieces = [1, 3, 1] },
+            new("chunkwise, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "rotary": "rope", "mode": "chunkwise", "chunk_size": 2, "group_norm_eps": 0.01, "ffn_mult": 1}""") { Pieces = [1, 3, 1] },
         ]);
 
     private static ResidualLayer Layer(RetNetOptions o, ParameterOptions? parameters) => new(

@@ -31,6 +31,8 @@ public sealed class Rwkv : LayeredBlock
             new("gated", """{"embed_dim": 3, "hidden_size": 4, "num_layers": 2, "head_size": 4, "ffn_mult": 1, "decay_lora_dim": 2, "a_lora_dim": 1, "v_lora_dim": 2, "gate_lora_dim": 1, "group_norm_eps": 0.01}""") { Batch = 1, Length = 4 },
             new("as published", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 2, "head_size": 4, "channel_mix": "squared_relu", "ln0": false, "ffn_mult": 1, "decay_lora_dim": 1, "a_lora_dim": 1, "v_lora_dim": 1, "gate_lora_dim": 1, "group_norm_eps": 0.01, "mode": "chunkwise", "chunk_size": 3}""") { Batch = 1, Length = 4 },
             new("in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "head_size": 4, "ffn_mult": 1, "decay_lora_dim": 1, "a_lora_dim": 1, "v_lora_dim": 1, "gate_lora_dim": 1, "group_norm_eps": 0.01}""") { Batch = 1, Length = 4, Pieces = [2, 1, 1] },
+            new("chunkwise, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 2, "head_size": 2, "ffn_mult": 1, "decay_lora_dim": 1, "a_lora_dim": 1, "v_lora_dim": 1, "gate_lora_dim": 1, "group_norm_eps": 0.01, "mode": "chunkwise", "chunk_size": 2}""") { Pieces = [1, 3, 1] },
+            new("ranks by width, two heads", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "head_size": 2, "ffn_mult": 1}"""),
         ]);
 
     /// <inheritdoc/>

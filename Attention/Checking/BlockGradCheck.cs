@@ -5,7 +5,8 @@ using Edifice.Nn;
 
 namespace Edifice.Attention.Checking;
 
-/// <summary>Holds the gradients of whole blocks, by their input and by every parameter, against differences in float64.</summary>
+/// <summary>Holds the gradients of whole blocks, by their input and by every parameter, against differences in float64: a
+/// <see cref="ModuleGradCheck"/> of every case that a block names.</summary>
 public static class BlockGradCheck
 {
     /// <summary>How far parameters are moved from where they begin: zeros and ones would hide gradients.</summary>
@@ -22,7 +23,7 @@ public static class BlockGradCheck
     /// <summary>Checks a block on one case.</summary>
     /// <param name="info">The block.</param>
     /// <param name="example">The case.</param>
-    /// <param name="options">Names are set here; null: the defaults.</param>
+    /// <param name="options">The function's name is set here; null: the defaults.</param>
     public static GradCheckResult Run(BlockInfo info, GradientCase example, GradCheckOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(info);
@@ -34,22 +35,12 @@ public static class BlockGradCheck
         try
         {
             var block = Build(info, example);
-            var parameters = block.NamedParameters();
             var x = Tensor.Randn([example.Batch, example.Length, block.EmbedDim], DType.Float64);
             var inputs = example.Inputs?.Invoke();
-            Tensor[] Hidden(Tensor[] arguments)
-            {
-                var tensors = new Dictionary<string, Tensor>();
-                for (var i = 0; i < parameters.Count; i++) tensors.Add(parameters[i].Name, arguments[i + 1]);
-                using (block.Substitute(tensors))
-                    return [example.Pieces is { } pieces ? Streamed(block, arguments[0], inputs, pieces) : block.ForwardSequence(arguments[0], inputs)];
-            }
-
-            return GradCheck.Run(Hidden, [x, .. parameters.Select(p => p.Parameter.Value)], options with
-            {
-                Function = $"{info.Name} {example.Name}",
-                InputNames = ["input", .. parameters.Select(p => p.Name)],
-            });
+            return ModuleGradCheck.Run(
+                block,
+                input => [example.Pieces is { } pieces ? Streamed(block, input[0], inputs, pieces) : block.ForwardSequence(input[0], inputs)],
+                [x], options with { Function = $"{info.Name} {example.Name}" });
         }
         finally
         {

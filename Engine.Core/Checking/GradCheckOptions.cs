@@ -15,13 +15,18 @@ public enum GradCheckMode
 
 /// <summary>What to check, how, and how exact it must be.</summary>
 /// <remarks>
-/// <para>Central differences with step h err by h²|f‴|/6 (truncation) and about ε|f|/h (rounding of the two values). Balanced,
-/// h ~ ε^(1/3) and the error ~ ε^(2/3) ≈ 4e-11 of the function's scale. The default step is a little below that balance:
-/// 1e-6 leaves 1e-13 f‴ of truncation, so that steep functions pass, at 2e-10 |f| of rounding.</para>
+/// <para>What is differentiated is φ = Σ u_k f_k: one element of a result (u has a single 1), or all of them along a random
+/// cotangent u. A central difference of computed values φ + δ errs by at most h²|φ‴|/6 (truncation) + |δ|/h (rounding of two values,
+/// over a distance of 2h).</para>
+/// <para>δ has two parts. Adding the u_k f_k errs by ε Σ|u_k f_k|, not ε|φ|: terms that cancel leave their roundings behind. And each
+/// f_k carries the roundings of the terms inside it, which may be far larger than f_k: the gradient of the key bias of softmax
+/// attention is a sum of terms of size 1 whose value is 0. Those terms cannot be seen, but how far values of φ close by scatter
+/// about a straight line can: σ. So noise = <see cref="NoiseUnits"/> · max(ε Σ|u_k f_k|, σ) / h, to first and to second order alike.</para>
+/// <para>Balanced, h ~ ε^(1/3). The default step is a little below: 1e-6 leaves 2e-13 φ‴ of truncation, so that steep functions pass, at
+/// 1e-10 of the sum of terms of rounding.</para>
 /// <para>An entry passes when |analytic - numeric| ≤ <see cref="AbsoluteTolerance"/> + <see cref="RelativeTolerance"/> · M + noise, with M
-/// the largest entry of its block (one output by one input) and noise the rounding of the two evaluations,
-/// <see cref="NoiseUnits"/> · ε · max|f| / h. The first two carry the truncation, the third grows with the values of the
-/// function, which no gradient can foretell.</para>
+/// the largest entry of its block (one result by one input): the first two carry the truncation. An entry that does not pass is
+/// measured again by differences of fourth order, in which truncation h²φ‴/6 cancels.</para>
 /// </remarks>
 public sealed record GradCheckOptions
 {
@@ -52,9 +57,8 @@ public sealed record GradCheckOptions
     /// <summary>Allowed difference as a part of the largest entry of the same block.</summary>
     public double RelativeTolerance { get; init; } = 1e-7;
 
-    /// <summary>How many roundings of the function's largest value the difference of two evaluations may carry: the error of a
-    /// sum of some tens of terms.</summary>
-    public double NoiseUnits { get; init; } = 8;
+    /// <summary>How many times the rounding seen in the function's values may go into a difference of them.</summary>
+    public double NoiseUnits { get; init; } = 4;
 
     /// <summary>Seed of the random cotangents and directions, and of what the function itself draws from the thread's stream.</summary>
     public ulong Seed { get; init; }

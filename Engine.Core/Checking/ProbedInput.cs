@@ -45,12 +45,30 @@ internal sealed class ProbedInput
         one.Backend.Fill(one, value);
     }
 
+    /// <summary>A direction, scaled to the size of the elements where that is above 1, whose multiples of <paramref name="step"/> can be
+    /// added to the elements without rounding (but where that crosses a power of two): the distance moved is the one meant.</summary>
+    public double[] Representable(double[] direction, double step)
+    {
+        var exact = new double[direction.Length];
+        for (var i = 0; i < exact.Length; i++)
+            exact[i] = (_base[i] + step * direction[i] * Math.Max(1, Math.Abs(_base[i])) - _base[i]) / step;
+        return exact;
+    }
+
     /// <summary>Sets every element to where it started plus a distance along a direction.</summary>
     public void Move(double distance, double[] direction)
     {
         var moved = (double[])_base.Clone();
         for (var i = 0; i < moved.Length; i++) moved[i] += distance * direction[i];
-        using var source = Tensor.FromArray(moved, Shape, _place.Device);
+        Set(moved);
+    }
+
+    /// <summary>Puts every element back, to the bit.</summary>
+    public void Restore() => Set(_base);
+
+    private void Set(double[] values)
+    {
+        using var source = Tensor.FromArray(values, Shape, _place.Device);
         _place.Backend.Copy(source, _place);
     }
 

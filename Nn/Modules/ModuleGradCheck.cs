@@ -11,7 +11,7 @@ public static class ModuleGradCheck
     /// <param name="forward">What to call on it. It must do the same each time; what it draws from
     /// <see cref="Generator.Current"/> repeats.</param>
     /// <param name="inputs">Float64 tensors are varied; tensors of other kinds are held fixed.</param>
-    /// <param name="options">Null: the defaults. Reports name parameters in full.</param>
+    /// <param name="options">Null: the defaults. The names of inputs are set here: <c>input 0</c>, …, then the parameters' full names.</param>
     public static GradCheckResult Run(Module module, Func<Tensor[], Tensor[]> forward, Tensor[] inputs, GradCheckOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(module);

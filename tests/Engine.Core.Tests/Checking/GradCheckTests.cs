@@ -53,6 +53,90 @@ public class GradCheckTests
     public void A_gradient_off_by_a_millionth_is_found(GradCheckMode mode) => AssertFails(
         GradCheck.Run(Ruled.Of(x => x.Sin(), (x, g) => g * x.Cos() * (1 + 1e-6)), [Normal(3, 4)], Named(mode)), "f: failed", "d ");
 
+    /// <summary>sin and, for order 2, its gradient's rule g cos x, each with the derivative it claims to have.</summary>
+    private static Func<Tensor[], Tensor[]> Sine(Func<Tensor, Tensor, Tensor> gradient, Func<Tensor, Tensor, Tensor> gradientOfCosine) =>
+        Ruled.Of(x => x.Sin(), (x, g) => gradient(g, Ruled.Of(y => y.Cos(), (y, u) => gradientOfCosine(u, y.Sin()))([x])[0]));
+
+    private static Tensor Right(Tensor g, Tensor cos) => g * cos;
+
+    private static Tensor RightAgain(Tensor u, Tensor sin) => -u * sin;
+
+    public static TheoryData<string, GradCheckMode, int> Faults
+    {
+        get
+        {
+            var rows = new TheoryData<string, GradCheckMode, int>();
+            foreach (var fault in new[] { "scale", "sign", "term", "missing" })
+                foreach (var mode in new[] { GradCheckMode.Full, GradCheckMode.Fast })
+                    foreach (var order in new[] { 1, 2 }) rows.Add(fault, mode, order);
+            return rows;
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Faults))]
+    public void A_wrong_derivative_is_found_in_either_order_and_mode_even_beside_terms_that_cancel(string fault, GradCheckMode mode, int order)
+    {
+        Tensor Spoil(Tensor right) => fault switch
+        {
+            "scale" => right * (1 + 1e-4),
+            "sign" => -right,
+            "term" => right - right.Sum() * 1e-4,
+            _ => right.ZerosLike(),
+        };
+        var sine = order == 1 ? Sine((g, c) => Spoil(Right(g, c)), RightAgain) : Sine(Right, (u, s) => Spoil(RightAgain(u, s)));
+        var result = GradCheck.Run(x => [sine(x[..1])[0] + Invariant(x[1], 100)], [Normal(4, 5), Normal(1)], Named(mode, order));
+        AssertFails(result, "d ", "/ d x[");
+        Assert.Equal(order, result.Worst!.Order);
+        Assert.All(result.Failures.Where(f => f.StartsWith("d ", StringComparison.Ordinal)), f => Assert.DoesNotContain("/ d w", f, StringComparison.Ordinal));
+        Assert.True(GradCheck.Run(x => [Sine(Right, RightAgain)(x[..1])[0] + Invariant(x[1], 100)], [Normal(4, 5), Normal(1)], Named(mode, order)).Passed);
+    }
+
+    /// <summary>Does not depend on w in mathematics (a softmax does not see what is added to all of its scores); its gradient by w is a
+    /// sum of terms of the given size that cancel.</summary>
+    private static Tensor Invariant(Tensor w, double size)
+    {
+        var random = new Generator(12);
+        Tensor Fixed(params int[] shape) => Tensor.Randn(shape, DType.Float64, generator: random);
+        return (Fixed(4, 30) + w.Sin()).Softmax().MatMul(Fixed(30, 5)) * size;
+    }
+
+    [Theory]
+    [InlineData(GradCheckMode.Full)]
+    [InlineData(GradCheckMode.Fast)]
+    public void A_derivative_of_zero_whose_terms_cancel_passes_to_second_order_whatever_their_size(GradCheckMode mode)
+    {
+        foreach (var size in new[] { 1, 1e3, 1e6 })
+        {
+            var result = GradCheck.Run(x => [Invariant(x[0], size)], [Normal(1)], Named(mode, 2));
+            Assert.True(result.Passed, result.Report);
+        }
+    }
+
+    [Theory]
+    [InlineData(GradCheckMode.Full)]
+    [InlineData(GradCheckMode.Fast)]
+    public void Steepness_is_told_from_a_wrong_derivative(GradCheckMode mode)
+    {
+        // Truncation of a central difference at this slope is about 1e-6 of it, as large as the fault.
+        Assert.True(GradCheck.Run(x => [(x[0] * 2500).Sin()], [Normal(3, 4)], Named(mode, 2)).Passed);
+        AssertFails(GradCheck.Run(Ruled.Of(x => (x * 2500).Sin(), (x, g) => g * (x * 2500).Cos() * 2500 * (1 + 1e-6)), [Normal(3, 4)], Named(mode)), "d ");
+    }
+
+    [Theory]
+    [InlineData(GradCheckMode.Full)]
+    [InlineData(GradCheckMode.Fast)]
+    public void Values_rounded_more_coarsely_than_float64_are_found(GradCheckMode mode) => AssertFails(
+        GradCheck.Run(x => [x[0].To(DType.Float32).Sin().To(DType.Float64)], [Normal(3, 4)], Named(mode)), "d ");
+
+    [Fact]
+    public void Large_inputs_moved_along_a_direction_move_by_what_is_meant()
+    {
+        var result = GradCheck.Run(x => [(x[0] * 1e-6).Sin(), x[0] * 3], [Normal(30, 40) * 1e6], Named(GradCheckMode.Fast, 2));
+        Assert.True(result.Passed, result.Report);
+        Assert.InRange(result.Worst!.Excess, 0, 0.5);
+    }
+
     [Theory]
     [InlineData(GradCheckMode.Full)]
     [InlineData(GradCheckMode.Fast)]
