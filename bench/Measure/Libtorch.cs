@@ -11,7 +11,7 @@ internal static class Libtorch
     /// <summary>The same values as a tensor of libtorch's.</summary>
     public static TorchSharp.torch.Tensor Twin(this Tensor t)
     {
-        long[] shape = [.. t.Shape.ToArray().Select(n => (long)n)];
+        long[] shape = Array.ConvertAll(t.Shape.AsSpan().ToArray(), n => (long)n);
         using var scope = Tensor.Scope();
         var row = t.Detach().Contiguous();
         return t.DType switch

@@ -5,7 +5,8 @@ namespace Edifice.Bench.Measure;
 /// <summary>Runs the same work by this engine and by libtorch in turn, so that both see the same machine.</summary>
 /// <param name="limits">What the machine can do.</param>
 /// <param name="rounds">Rounds of both; the medians count.</param>
-internal sealed class Pair(MachineLimits limits, int rounds)
+/// <param name="filter">Only rows whose name contains this are measured.</param>
+internal sealed class Pair(MachineLimits limits, int rounds, string filter)
 {
     private const double RoundMilliseconds = 20, WarmUpMilliseconds = 300;
 
@@ -16,8 +17,11 @@ internal sealed class Pair(MachineLimits limits, int rounds)
     /// <param name="libtorch">One call of libtorch's; null: it has nothing to set beside.</param>
     /// <param name="difference">The results of both compared; null: there is nothing to compare.</param>
     /// <param name="formulation">How libtorch does it, where there is a choice.</param>
-    public Row Run(string name, Work work, Action ours, Action? libtorch, Difference? difference = null, string formulation = "")
+    public Row Run(string name, Work work, Action ours, Action? libtorch, Func<Difference>? difference = null, string formulation = "")
     {
+        if (!name.Contains(filter, StringComparison.OrdinalIgnoreCase)) return Row.LeftOut(name);
+        // Compared first: figures of wrong results are worth nothing.
+        var found = difference?.Invoke();
         var a = Repeats(ours);
         var b = libtorch is null ? 0 : Repeats(libtorch);
         double[] mine = new double[rounds], theirs = new double[rounds];
@@ -28,9 +32,9 @@ internal sealed class Pair(MachineLimits limits, int rounds)
         }
 
         var (least, limit) = limits.Least(work);
-        return new Row(name, Median(mine), Median(theirs), difference?.Relative ?? double.NaN, difference?.Tolerance ?? double.NaN)
+        return new Row(name, Median(mine), Median(theirs), found?.Relative ?? double.NaN, found?.Tolerance ?? double.NaN)
         {
-            LimitMs = least, Limit = limit, Libtorch = formulation, Agrees = difference?.Agrees ?? true,
+            LimitMs = least, Limit = limit, Libtorch = formulation, Agrees = found?.Agrees ?? true,
         };
     }
 

@@ -26,4 +26,9 @@ internal sealed record Row(string Name, double OursMs, double LibtorchMs, double
 
     /// <summary>False when the two results were compared and differ by more than the tolerance, or are not numbers.</summary>
     public bool Agrees { get; init; } = true;
+
+    /// <summary>True when the row was not asked for and so not measured.</summary>
+    public bool IsLeftOut => double.IsNaN(OursMs);
+
+    public static Row LeftOut(string name) => new(name, double.NaN, double.NaN, double.NaN, double.NaN);
 }
