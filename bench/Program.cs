@@ -2,26 +2,50 @@ using System.CommandLine;
 using System.Globalization;
 using Edifice.Bench.Launch;
 using Edifice.Bench.Measure;
+using Edifice.Bench.Output;
 using Edifice.Bench.Suites;
 using Edifice.Engine.Cpu;
 
 if (StandardLibraryShim.RestartIfNeeded(args) is { } code) return code;
 
-var suites = new Dictionary<string, Func<IEnumerable<Row>>> { ["tiny"] = TinyOps.Run, ["gemm"] = MatrixProducts.Run };
-var which = new Argument<string>("suite") { DefaultValueFactory = _ => "all", Description = $"all, {string.Join(", ", suites.Keys)}" };
-which.AcceptOnlyFromAmong(["all", .. suites.Keys]);
-var threads = new Option<int>("--threads") { DefaultValueFactory = _ => 1, Description = "threads for both engines" };
-var root = new RootCommand("Edifice beside libtorch, in one process") { which, threads };
+var suites = new (string Name, Func<Session, IEnumerable<Row>> Run)[]
+{
+    ("tiny", TinyOps.Run), ("gemm", MatrixProducts.Run), ("ops", Operations.Run), ("attention", AttentionKernels.Run),
+    ("fft", Fourier.Run),
+};
+var which = new Argument<string[]>("suite") { DefaultValueFactory = _ => ["all"], Description = $"all, or some of {string.Join(", ", suites.Select(s => s.Name))}" };
+which.AcceptOnlyFromAmong(["all", .. suites.Select(s => s.Name)]);
+var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "threads for both engines (default: all processors)" };
+var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 11, Description = "interleaved rounds whose median counts" };
+var filter = new Option<string>("--rows") { DefaultValueFactory = _ => "", Description = "measure only rows whose name contains this" };
+var file = new Option<string?>("--json") { Description = "write the rows to this file" };
+var plot = new Option<string?>("--plot") { Description = "draw the ratios into this PNG" };
+var root = new RootCommand("Edifice beside libtorch, in one process: the same data, the same threads, in turn") { which, threads, rounds, filter, file, plot };
 root.SetAction(parsed =>
 {
-    CpuBackend.Threads = parsed.GetValue(threads);
-    TorchSharp.torch.set_num_threads(parsed.GetValue(threads));
-    Console.WriteLine($"{CpuBackend.InstructionSet}, {parsed.GetValue(threads)} thread(s), libtorch {TorchSharp.torch.__version__}");
-    Console.WriteLine("name\tours_ms\tlibtorch_ms\tratio\tmax_diff");
+    var n = parsed.GetValue(threads);
+    CpuBackend.Threads = n;
+    TorchSharp.torch.set_num_threads(n);
+    var limits = MachineLimits.Measure(n);
+    var session = new Session(n, limits, new Pair(limits, parsed.GetValue(rounds), parsed.GetValue(filter)!));
+    string machine = $"{Processor.Name()}, {CpuBackend.InstructionSet}", libtorch = Libtorch.Describe();
+    Console.WriteLine($"{machine}, {n} thread(s) | {libtorch}");
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+        $"limits: {limits.SinglePeak / 1e9:F0} GFLOP/s float, {limits.DoublePeak / 1e9:F0} double, {limits.CopyBandwidth / 1e9:F1} GB/s read and written by a copy"));
+    ResultTable.Header();
+    var rows = new List<Row>();
+    var chosen = parsed.GetValue(which)!;
     foreach (var (name, run) in suites)
-        if (parsed.GetValue(which) is "all" || parsed.GetValue(which) == name)
-            foreach (var row in run())
-                Console.WriteLine(string.Create(
-                    CultureInfo.InvariantCulture, $"{row.Name}\t{row.OursMs:G4}\t{row.LibtorchMs:G4}\t{row.Ratio:F2}\t{row.MaxDiff:G3}"));
+        if (chosen.Contains("all") || chosen.Contains(name))
+            foreach (var row in run(session))
+            {
+                if (row.IsLeftOut) continue;
+                ResultTable.Print(row);
+                rows.Add(row);
+            }
+
+    if (parsed.GetValue(file) is { } path) ResultFile.Write(path, machine, libtorch, session, rows);
+    if (parsed.GetValue(plot) is { } picture) RatioPlot.Write(picture, $"{Processor.Name()}, {n} thread(s)", rows);
+    return rows.All(r => r.Agrees) ? 0 : 1;
 });
 return root.Parse(args).Invoke();

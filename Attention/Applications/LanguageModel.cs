@@ -16,16 +16,22 @@ public sealed class LanguageModel : Module
     /// <param name="tied">Scores with the embedding's weight (Press and Wolf 2017); needs E = H.</param>
     /// <param name="positions">What the embedding adds for positions.</param>
     /// <param name="parameters">Dtype, device and random stream; those of the block should be the same.</param>
-    /// <exception cref="TensorException">The block gives no hidden state per position, or its widths forbid tying.</exception>
+    /// <param name="embeddingScale">What the embedding's weight is multiplied by; null: √E.</param>
+    /// <param name="logitCap">c: scores become c tanh(score / c), so that none exceeds c (De et al. 2024, RecurrentGemma); null: no cap.</param>
+    /// <exception cref="TensorException">The block gives no hidden state per position, its widths forbid tying, or a scale or cap
+    /// makes no sense.</exception>
     public LanguageModel(
-        int vocabulary, SequenceBlock block, bool tied = false, TokenPositions positions = TokenPositions.None, ParameterOptions? parameters = null)
+        int vocabulary, SequenceBlock block, bool tied = false, TokenPositions positions = TokenPositions.None, ParameterOptions? parameters = null,
+        double? embeddingScale = null, double? logitCap = null)
     {
         ArgumentNullException.ThrowIfNull(block);
         if (!block.KeepsPositions)
             throw new TensorException($"a language model needs a hidden state per position, which {block.Options.Block} does not give: use a SequenceClassifier");
         if (tied && block.EmbedDim != block.HiddenSize)
             throw new TensorException($"a tied head needs one width: embed_dim is {block.EmbedDim}, hidden_size {block.HiddenSize}");
-        Embedding = Register("embedding", new TokenEmbedding(vocabulary, block.EmbedDim, positions, parameters));
+        if (logitCap is { } cap && !(cap > 0 && double.IsFinite(cap))) throw new TensorException($"a cap on logits must be finite and above 0, got {cap}");
+        LogitCap = logitCap;
+        Embedding = Register("embedding", new TokenEmbedding(vocabulary, block.EmbedDim, positions, parameters, embeddingScale));
         Block = Register("block", block);
         if (!tied) _head = Register("head", new Linear(block.HiddenSize, vocabulary, bias: false, init: LinearInit.Normal(1 / Math.Sqrt(block.HiddenSize)), options: parameters));
     }
@@ -35,6 +41,12 @@ public sealed class LanguageModel : Module
 
     /// <summary>The block.</summary>
     public SequenceBlock Block { get; }
+
+    /// <summary>True when the scores use the embedding's weight.</summary>
+    public bool Tied => _head is null;
+
+    /// <summary>The bound on the scores' size; null: none.</summary>
+    public double? LogitCap { get; }
 
     /// <summary>V.</summary>
     public int Vocabulary => Embedding.Vocabulary;
@@ -77,7 +89,11 @@ public sealed class LanguageModel : Module
     }
 
     /// <summary>Scores of hidden states […, H]: […, V].</summary>
-    internal Tensor Score(Tensor hidden) => _head?.Forward(hidden) ?? hidden.Linear(Embedding.Weight);
+    internal Tensor Score(Tensor hidden)
+    {
+        var scores = _head?.Forward(hidden) ?? hidden.Linear(Embedding.Weight);
+        return LogitCap is { } cap ? (scores / cap).Tanh() * cap : scores;
+    }
 
     private static IEnumerable<int> Continue(TokenStream stream, long[] prompt, int count, Sampling sampling)
     {

@@ -13,14 +13,14 @@ public enum TokenPositions
     Sinusoidal,
 }
 
-/// <summary>Tokens as vectors: √E weight[token], plus the position's signal (Vaswani et al. 2017, sections 3.4 and 3.5).</summary>
+/// <summary>Tokens as vectors: √E weight[token] (or another factor), plus the position's signal (Vaswani et al. 2017, sections 3.4
+/// and 3.5).</summary>
 /// <remarks>Parameter: <c>weight</c> [V, E], normal with standard deviation 1/√E at first, so that a vector's entries have
 /// size 1 and tied logits too.</remarks>
 public sealed class TokenEmbedding : Module
 {
     private const double Base = 10000;
 
-    private readonly TokenPositions _positions;
     private Tensor? _table;
 
     /// <summary>Creates the embedding.</summary>
@@ -28,16 +28,27 @@ public sealed class TokenEmbedding : Module
     /// <param name="width">E, at least 1.</param>
     /// <param name="positions">What is added.</param>
     /// <param name="parameters">Dtype, device and random stream.</param>
-    public TokenEmbedding(int vocabulary, int width, TokenPositions positions = TokenPositions.None, ParameterOptions? parameters = null)
+    /// <param name="scale">What the weight is multiplied by; null: √E. Published models often have 1.</param>
+    /// <exception cref="TensorException">A scale that is 0 or not finite.</exception>
+    public TokenEmbedding(
+        int vocabulary, int width, TokenPositions positions = TokenPositions.None, ParameterOptions? parameters = null, double? scale = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(vocabulary, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(width, 1);
-        _positions = positions;
+        Scale = scale ?? Math.Sqrt(width);
+        if (Scale == 0 || !double.IsFinite(Scale)) throw new TensorException($"token embedding: the scale must be finite and not 0, got {Scale}");
+        Positions = positions;
         Weight = Register("weight", Initializer.Normal(1 / Math.Sqrt(width)).Create([vocabulary, width], parameters));
     }
 
     /// <summary>[V, E].</summary>
     public Parameter Weight { get; }
+
+    /// <summary>What the weight is multiplied by.</summary>
+    public double Scale { get; }
+
+    /// <summary>What is added.</summary>
+    public TokenPositions Positions { get; }
 
     /// <summary>V.</summary>
     public int Vocabulary => Weight.Shape[0];
@@ -47,8 +58,9 @@ public sealed class TokenEmbedding : Module
     {
         ArgumentNullException.ThrowIfNull(tokens);
         if (tokens.Rank != 2) throw TensorException.For("tokens", "must be [B, L]", tokens);
-        var x = Tensor.Embedding(Weight, tokens) * Math.Sqrt(Weight.Shape[1]);
-        return _positions == TokenPositions.None ? x : x + Signal(offset, tokens.Size(1), x);
+        var x = Tensor.Embedding(Weight, tokens);
+        if (Scale != 1) x *= Scale;
+        return Positions == TokenPositions.None ? x : x + Signal(offset, tokens.Size(1), x);
     }
 
     /// <summary>sin(p / 10000^(2i/E)) in channel 2i, cos of the same angle in channel 2i + 1; angles in double.</summary>

@@ -28,11 +28,11 @@ public sealed record FNetOptions() : BlockOptions("fnet", numLayers: 4, dropout:
 
     /// <summary>The rows of JSON and lists.</summary>
     public static OptionTable<FNetOptions> Rows { get; } = OptionTable.For(new FNetOptions { EmbedDim = 0 })
-        .Choice("norm", "the block's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
         .NumberOrNull("norm_eps", "eps of every norm; null: 1e-5 for layer, 1e-6 for rms", o => o.NormEps, (o, v) => o with { NormEps = v })
         .Choice("norm_position", "norms on the inputs of the sublayers or on the sums", [("pre", NormPosition.Pre), ("post", NormPosition.Post)], o => o.NormPosition, (o, v) => o with { NormPosition = v })
-        .Choice("ffn", "the feed-forward", Choices.FeedForwards, o => o.Ffn, (o, v) => o with { Ffn = v })
-        .Number("ffn_mult", "its inner width as a multiple of hidden_size, rounded", o => o.FfnMult, (o, v) => o with { FfnMult = v })
+        .Ffn(o => o.Ffn, (o, v) => o with { Ffn = v })
+        .FfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v })
         .Choice("activation", "of the mlp", [("gelu", Activation.Gelu), ("gelu_tanh", Activation.GeluTanh)], o => o.Activation, (o, v) => o with { Activation = v });
 
     /// <inheritdoc/>

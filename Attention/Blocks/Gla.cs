@@ -78,17 +78,17 @@ public sealed record GlaOptions() : BlockOptions("gla", numLayers: 6, dropout: 0
         .Int("gate_low_rank_dim", "rank of the decay projection", o => o.GateLowRankDim, (o, v) => o with { GateLowRankDim = v })
         .Number("gate_logit_normalizer", "divides the log decay", o => o.GateLogitNormalizer, (o, v) => o with { GateLogitNormalizer = v })
         .Bool("use_output_gate", "swish gate on the output", o => o.UseOutputGate, (o, v) => o with { UseOutputGate = v })
-        .Choice("group_norm", "norm of each head's output", [("rms", NormKind.Rms), ("layer", NormKind.Layer)], o => o.GroupNorm, (o, v) => o with { GroupNorm = v })
-        .Bool("group_norm_affine", "learned weight (and bias for layer) in it", o => o.GroupNormAffine, (o, v) => o with { GroupNormAffine = v })
-        .Number("group_norm_eps", "its eps", o => o.GroupNormEps, (o, v) => o with { GroupNormEps = v })
-        .Choice("norm", "the wrapper's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
-        .Number("ffn_mult", "inner width of the gated feed-forward: 2/3 of this times hidden_size, rounded up", o => o.FfnMult, (o, v) => o with { FfnMult = v })
-        .Int("ffn_multiple_of", "to a multiple of this", o => o.FfnMultipleOf, (o, v) => o with { FfnMultipleOf = v })
-        .IntOrNull("ffn_inner_size", "the inner width itself; null: by the rule", o => o.FfnInnerSize, (o, v) => o with { FfnInnerSize = v })
-        .Choice("ffn_act", "activation of the feed-forward", RecurrenceRules.Activations, o => o.FfnAct, (o, v) => o with { FfnAct = v })
+        .GroupNorm(o => o.GroupNorm, (o, v) => o with { GroupNorm = v })
+        .GroupNormAffine(o => o.GroupNormAffine, (o, v) => o with { GroupNormAffine = v })
+        .GroupNormEps(o => o.GroupNormEps, (o, v) => o with { GroupNormEps = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
+        .RoundedFfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v })
+        .FfnMultipleOf(o => o.FfnMultipleOf, (o, v) => o with { FfnMultipleOf = v })
+        .FfnInnerSize(o => o.FfnInnerSize, (o, v) => o with { FfnInnerSize = v })
+        .FfnAct(o => o.FfnAct, (o, v) => o with { FfnAct = v })
         .Choice("mode", "how to compute, never what", RecurrenceRules.AllModes, o => o.Mode, (o, v) => o with { Mode = v })
-        .Int("chunk_size", "rows per chunk", o => o.ChunkSize, (o, v) => o with { ChunkSize = v })
-        .Int("sub_chunk_size", "rows per sub-chunk", o => o.SubChunkSize, (o, v) => o with { SubChunkSize = v });
+        .ChunkSize(o => o.ChunkSize, (o, v) => o with { ChunkSize = v })
+        .SubChunkSize(o => o.SubChunkSize, (o, v) => o with { SubChunkSize = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;
@@ -138,12 +138,9 @@ public sealed class Gla : LayeredBlock
             new("recurrent, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "expand_k": 1, "gate_low_rank_dim": 1, "group_norm_eps": 0.01, "ffn_inner_size": 2, "mode": "recurrent"}""") { Pieces = [1, 3, 1] },
         ]);
 
-    private static ResidualLayer Layer(GlaOptions o, ParameterOptions? parameters) => new(
-        o.Norm.Create(o.HiddenSize, parameters), new Mixer(o, parameters), o.Norm.Create(o.HiddenSize, parameters),
-        new GatedFeedForward(o.HiddenSize, o.InnerWidth, o.FfnAct, init: LinearInit.Normal(Spread), options: parameters))
-    {
-        MixerDropout = o.Dropout, FeedForwardDropout = o.Dropout,
-    };
+    private static ResidualLayer Layer(GlaOptions o, ParameterOptions? parameters) => ResidualLayer.Pre(
+        o, o.Norm, new Mixer(o, parameters),
+        new GatedFeedForward(o.HiddenSize, o.InnerWidth, o.FfnAct, init: LinearInit.Normal(Spread), options: parameters), parameters);
 
     private sealed class Mixer : Sublayer
     {

@@ -46,15 +46,15 @@ public sealed record GqaOptions() : BlockOptions("gqa", numLayers: 4, dropout: 0
     public static OptionTable<GqaOptions> Rows { get; } = OptionTable.For(new GqaOptions { EmbedDim = 0 })
         .Int("num_heads", "query heads", o => o.NumHeads, (o, v) => o with { NumHeads = v })
         .Int("num_kv_heads", "key-value heads; divides num_heads", o => o.NumKvHeads, (o, v) => o with { NumKvHeads = v })
-        .IntOrNull("head_dim", "width of a head; null: hidden_size / num_heads", o => o.HeadDim, (o, v) => o with { HeadDim = v })
-        .Bool("bias", "biases on the mixer's projections", o => o.Bias, (o, v) => o with { Bias = v })
-        .Bool("causal", "a position sees those up to itself; false: all", o => o.Causal, (o, v) => o with { Causal = v })
-        .IntOrNull("window_size", "a position sees this many, itself included; null: no limit", o => o.WindowSize, (o, v) => o with { WindowSize = v })
+        .HeadDim(o => o.HeadDim, (o, v) => o with { HeadDim = v })
+        .Bias(o => o.Bias, (o, v) => o with { Bias = v })
+        .Causal(o => o.Causal, (o, v) => o with { Causal = v })
+        .WindowSize(o => o.WindowSize, (o, v) => o with { WindowSize = v })
         .Bool("rope", "rotary embedding of queries and keys", o => o.Rope, (o, v) => o with { Rope = v })
-        .Number("rope_base", "base of the rotary frequencies", o => o.RopeBase, (o, v) => o with { RopeBase = v })
-        .Choice("norm", "the block's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
-        .Choice("ffn", "the feed-forward", Choices.FeedForwards, o => o.Ffn, (o, v) => o with { Ffn = v })
-        .Number("ffn_mult", "its inner width as a multiple of hidden_size, rounded", o => o.FfnMult, (o, v) => o with { FfnMult = v });
+        .RopeBase(o => o.RopeBase, (o, v) => o with { RopeBase = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
+        .Ffn(o => o.Ffn, (o, v) => o with { Ffn = v })
+        .FfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;
@@ -104,17 +104,13 @@ public sealed class Gqa : LayeredBlock
                 """) { Pieces = [1, 3, 1] },
         ]);
 
-    private static ResidualLayer Layer(GqaOptions o, ParameterOptions? parameters) => new(
-        o.Norm.Create(o.HiddenSize, parameters),
+    private static ResidualLayer Layer(GqaOptions o, ParameterOptions? parameters) => ResidualLayer.Pre(
+        o, o.Norm,
         new SoftmaxAttention(
             new SoftmaxAttentionSettings(o.HiddenSize, o.NumHeads, o.NumKvHeads, o.HeadWidth)
             {
                 Bias = o.Bias, Causal = o.Causal, WindowSize = o.WindowSize, RopeBase = o.Rope ? o.RopeBase : null,
             },
             parameters),
-        o.Norm.Create(o.HiddenSize, parameters),
-        o.Ffn.Create(o.HiddenSize, Choices.InnerWidth(o.FfnMult, o.HiddenSize), LinearInit.Xavier, parameters))
-    {
-        MixerDropout = o.Dropout, FeedForwardDropout = o.Dropout,
-    };
+        o.Ffn.Create(o.HiddenSize, Choices.InnerWidth(o.FfnMult, o.HiddenSize), LinearInit.Xavier, parameters), parameters);
 }

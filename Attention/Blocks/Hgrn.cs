@@ -59,14 +59,14 @@ public sealed record HgrnOptions() : BlockOptions("hgrn", numLayers: 6, dropout:
         .Bool("scale_queries", "multiplies queries by the inverse root of d", o => o.ScaleQueries, (o, v) => o with { ScaleQueries = v })
         .Bool("out_norm_affine", "learned weight in the output norm", o => o.OutNormAffine, (o, v) => o with { OutNormAffine = v })
         .Number("out_norm_eps", "eps of the output norm", o => o.OutNormEps, (o, v) => o with { OutNormEps = v })
-        .Choice("norm", "the wrapper's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
-        .Number("ffn_mult", "inner width of the gated feed-forward: 2/3 of this times hidden_size, rounded up", o => o.FfnMult, (o, v) => o with { FfnMult = v })
-        .Int("ffn_multiple_of", "to a multiple of this", o => o.FfnMultipleOf, (o, v) => o with { FfnMultipleOf = v })
-        .IntOrNull("ffn_inner_size", "the inner width itself; null: by the rule", o => o.FfnInnerSize, (o, v) => o with { FfnInnerSize = v })
-        .Choice("ffn_act", "activation of the feed-forward", RecurrenceRules.Activations, o => o.FfnAct, (o, v) => o with { FfnAct = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
+        .RoundedFfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v })
+        .FfnMultipleOf(o => o.FfnMultipleOf, (o, v) => o with { FfnMultipleOf = v })
+        .FfnInnerSize(o => o.FfnInnerSize, (o, v) => o with { FfnInnerSize = v })
+        .FfnAct(o => o.FfnAct, (o, v) => o with { FfnAct = v })
         .Choice("mode", "how to compute, never what", RecurrenceRules.LinearModes, o => o.Mode, (o, v) => o with { Mode = v })
-        .Int("chunk_size", "rows per chunk", o => o.ChunkSize, (o, v) => o with { ChunkSize = v })
-        .Int("sub_chunk_size", "rows per sub-chunk", o => o.SubChunkSize, (o, v) => o with { SubChunkSize = v });
+        .ChunkSize(o => o.ChunkSize, (o, v) => o with { ChunkSize = v })
+        .SubChunkSize(o => o.SubChunkSize, (o, v) => o with { SubChunkSize = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;
@@ -131,12 +131,9 @@ public sealed class Hgrn : LayeredBlock
 
     private static string BoundOf(int layer) => $"lower_bound.{layer}";
 
-    private static ResidualLayer Layer(HgrnOptions o, int index, ParameterOptions? parameters) => new(
-        o.Norm.Create(o.HiddenSize, parameters), new Mixer(o, index, parameters), o.Norm.Create(o.HiddenSize, parameters),
-        new GatedFeedForward(o.HiddenSize, o.InnerWidth, o.FfnAct, init: LinearInit.Normal(Spread), options: parameters))
-    {
-        MixerDropout = o.Dropout, FeedForwardDropout = o.Dropout,
-    };
+    private static ResidualLayer Layer(HgrnOptions o, int index, ParameterOptions? parameters) => ResidualLayer.Pre(
+        o, o.Norm, new Mixer(o, index, parameters),
+        new GatedFeedForward(o.HiddenSize, o.InnerWidth, o.FfnAct, init: LinearInit.Normal(Spread), options: parameters), parameters);
 
     private sealed class Mixer : Sublayer
     {

@@ -41,11 +41,11 @@ public sealed record LinearTransformerOptions() : BlockOptions("linear_transform
     public static OptionTable<LinearTransformerOptions> Rows { get; } = OptionTable.For(new LinearTransformerOptions { EmbedDim = 0 })
         .Int("num_heads", "heads; their width is hidden_size / num_heads", o => o.NumHeads, (o, v) => o with { NumHeads = v })
         .Choice("feature_map", "the positive features", [("elu1", FeatureMap.Elu1), ("relu", FeatureMap.Relu)], o => o.FeatureMap, (o, v) => o with { FeatureMap = v })
-        .Bool("causal", "a position sees those up to itself; false: all", o => o.Causal, (o, v) => o with { Causal = v })
+        .Causal(o => o.Causal, (o, v) => o with { Causal = v })
         .Number("eps", "added to every denominator", o => o.Eps, (o, v) => o with { Eps = v })
-        .Bool("bias", "biases on the mixer's projections", o => o.Bias, (o, v) => o with { Bias = v })
-        .Choice("norm", "the block's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
-        .Int("ffn_mult", "inner width of the feed-forward as a multiple of hidden_size", o => o.FfnMult, (o, v) => o with { FfnMult = v });
+        .Bias(o => o.Bias, (o, v) => o with { Bias = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
+        .FfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;
@@ -54,7 +54,7 @@ public sealed record LinearTransformerOptions() : BlockOptions("linear_transform
     protected override void Check(OptionProblems problems)
     {
         ArgumentNullException.ThrowIfNull(problems);
-        problems.Heads(HiddenSize, NumHeads, null);
+        problems.Heads(HiddenSize, NumHeads);
         problems.Known("feature_map", FeatureMap);
         problems.Above("eps", Eps, 0);
         problems.Known("norm", Norm);
@@ -86,14 +86,10 @@ public sealed class LinearTransformer : LayeredBlock
             new("relu features, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 2, "feature_map": "relu", "eps": 0.1, "norm": "rms", "ffn_mult": 1}""") { Pieces = [1, 3, 1] },
         ]);
 
-    private static ResidualLayer Layer(LinearTransformerOptions o, ParameterOptions? parameters) => new(
-        o.Norm.Create(o.HiddenSize, parameters),
+    private static ResidualLayer Layer(LinearTransformerOptions o, ParameterOptions? parameters) => ResidualLayer.Pre(
+        o, o.Norm,
         new KernelAttention(o.HiddenSize, o.NumHeads, o.HiddenSize / o.NumHeads, o.Bias, o.Causal, o.Eps, new Features(o.FeatureMap), parameters),
-        o.Norm.Create(o.HiddenSize, parameters),
-        new MlpFeedForward(o.HiddenSize, o.FfnMult * o.HiddenSize, options: parameters))
-    {
-        MixerDropout = o.Dropout, FeedForwardDropout = o.Dropout,
-    };
+        new MlpFeedForward(o.HiddenSize, o.FfnMult * o.HiddenSize, options: parameters), parameters);
 
     private sealed class Features(FeatureMap map) : KernelFeatures
     {

@@ -57,18 +57,18 @@ public sealed record MultiHeadOptions() : BlockOptions("multihead", numLayers: 2
     /// <summary>The rows of JSON and lists.</summary>
     public static OptionTable<MultiHeadOptions> Rows { get; } = OptionTable.For(new MultiHeadOptions { EmbedDim = 0 })
         .Int("num_heads", "heads", o => o.NumHeads, (o, v) => o with { NumHeads = v })
-        .IntOrNull("head_dim", "width of a head; null: hidden_size / num_heads", o => o.HeadDim, (o, v) => o with { HeadDim = v })
-        .Bool("bias", "biases on the mixer's projections", o => o.Bias, (o, v) => o with { Bias = v })
-        .Bool("causal", "a position sees those up to itself; false: all", o => o.Causal, (o, v) => o with { Causal = v })
-        .IntOrNull("window_size", "a position sees this many, itself included; null: no limit", o => o.WindowSize, (o, v) => o with { WindowSize = v })
+        .HeadDim(o => o.HeadDim, (o, v) => o with { HeadDim = v })
+        .Bias(o => o.Bias, (o, v) => o with { Bias = v })
+        .Causal(o => o.Causal, (o, v) => o with { Causal = v })
+        .WindowSize(o => o.WindowSize, (o, v) => o with { WindowSize = v })
         .Bool("qk_layernorm", "layer norm over every query and key head", o => o.QkLayerNorm, (o, v) => o with { QkLayerNorm = v })
         .Choice("position", "how positions are told apart",
             [("none", PositionSignal.None), ("rope", PositionSignal.Rope), ("alibi", PositionSignal.Alibi)],
             o => o.Position, (o, v) => o with { Position = v })
-        .Number("rope_base", "base of the rotary frequencies", o => o.RopeBase, (o, v) => o with { RopeBase = v })
-        .Choice("norm", "the block's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
-        .Choice("ffn", "the feed-forward", Choices.FeedForwards, o => o.Ffn, (o, v) => o with { Ffn = v })
-        .Number("ffn_mult", "its inner width as a multiple of hidden_size, rounded", o => o.FfnMult, (o, v) => o with { FfnMult = v });
+        .RopeBase(o => o.RopeBase, (o, v) => o with { RopeBase = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
+        .Ffn(o => o.Ffn, (o, v) => o with { Ffn = v })
+        .FfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;
@@ -123,8 +123,8 @@ public sealed class MultiHead : LayeredBlock
                 """) { Pieces = [2, 2, 1] },
         ]);
 
-    private static ResidualLayer Layer(MultiHeadOptions o, ParameterOptions? parameters) => new(
-        o.Norm.Create(o.HiddenSize, parameters),
+    private static ResidualLayer Layer(MultiHeadOptions o, ParameterOptions? parameters) => ResidualLayer.Pre(
+        o, o.Norm,
         new SoftmaxAttention(
             new SoftmaxAttentionSettings(o.HiddenSize, o.NumHeads, o.NumHeads, o.HeadWidth)
             {
@@ -132,9 +132,5 @@ public sealed class MultiHead : LayeredBlock
                 RopeBase = o.Position == PositionSignal.Rope ? o.RopeBase : null, Alibi = o.Position == PositionSignal.Alibi,
             },
             parameters),
-        o.Norm.Create(o.HiddenSize, parameters),
-        o.Ffn.Create(o.HiddenSize, Choices.InnerWidth(o.FfnMult, o.HiddenSize), LinearInit.Xavier, parameters))
-    {
-        MixerDropout = o.Dropout, FeedForwardDropout = o.Dropout,
-    };
+        o.Ffn.Create(o.HiddenSize, Choices.InnerWidth(o.FfnMult, o.HiddenSize), LinearInit.Xavier, parameters), parameters);
 }

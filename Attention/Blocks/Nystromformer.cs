@@ -55,9 +55,9 @@ public sealed record NystromformerOptions() : BlockOptions("nystromformer", numL
         .Choice("pinv_init", "its scale per matrix or one for the whole tensor", [("exact", PseudoInverseStart.Exact), ("original", PseudoInverseStart.Original)], o => o.PinvInit, (o, v) => o with { PinvInit = v })
         .Bool("conv_residual", "adds a depthwise convolution of the values", o => o.ConvResidual, (o, v) => o with { ConvResidual = v })
         .Int("conv_kernel", "its width, odd", o => o.ConvKernel, (o, v) => o with { ConvKernel = v })
-        .Bool("bias", "biases on the mixer's projections", o => o.Bias, (o, v) => o with { Bias = v })
-        .Choice("norm", "the block's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
-        .Int("ffn_mult", "inner width of the feed-forward as a multiple of hidden_size", o => o.FfnMult, (o, v) => o with { FfnMult = v });
+        .Bias(o => o.Bias, (o, v) => o with { Bias = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
+        .FfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;
@@ -66,7 +66,7 @@ public sealed record NystromformerOptions() : BlockOptions("nystromformer", numL
     protected override void Check(OptionProblems problems)
     {
         ArgumentNullException.ThrowIfNull(problems);
-        problems.Heads(HiddenSize, NumHeads, null);
+        problems.Heads(HiddenSize, NumHeads);
         problems.Size("num_landmarks", NumLandmarks);
         problems.Known("landmark_segments", LandmarkSegments);
         problems.Size("pinv_iterations", PinvIterations);
@@ -104,12 +104,8 @@ public sealed class Nystromformer : LayeredBlock
                 """),
         ]);
 
-    private static ResidualLayer Layer(NystromformerOptions o, ParameterOptions? parameters) => new(
-        o.Norm.Create(o.HiddenSize, parameters), new Mixer(o, parameters), o.Norm.Create(o.HiddenSize, parameters),
-        new MlpFeedForward(o.HiddenSize, o.FfnMult * o.HiddenSize, options: parameters))
-    {
-        MixerDropout = o.Dropout, FeedForwardDropout = o.Dropout,
-    };
+    private static ResidualLayer Layer(NystromformerOptions o, ParameterOptions? parameters) => ResidualLayer.Pre(
+        o, o.Norm, new Mixer(o, parameters), new MlpFeedForward(o.HiddenSize, o.FfnMult * o.HiddenSize, options: parameters), parameters);
 
     private sealed class Mixer : Sublayer
     {

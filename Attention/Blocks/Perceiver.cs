@@ -38,10 +38,10 @@ public sealed record PerceiverOptions() : BlockOptions("perceiver", numLayers: 4
         .Int("num_cross_layers", "layers that read the input; num_layers counts the self-attention layers between them", o => o.NumCrossLayers, (o, v) => o with { NumCrossLayers = v })
         .Int("num_heads", "heads of self-attention", o => o.NumHeads, (o, v) => o with { NumHeads = v })
         .IntOrNull("num_cross_heads", "heads of cross-attention; null: num_heads", o => o.NumCrossHeads, (o, v) => o with { NumCrossHeads = v })
-        .Bool("bias", "biases on the projections", o => o.Bias, (o, v) => o with { Bias = v })
-        .Choice("norm", "the block's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
-        .Choice("ffn", "the feed-forward", Choices.FeedForwards, o => o.Ffn, (o, v) => o with { Ffn = v })
-        .Number("ffn_mult", "its inner width as a multiple of hidden_size, rounded", o => o.FfnMult, (o, v) => o with { FfnMult = v });
+        .Bias(o => o.Bias, (o, v) => o with { Bias = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
+        .Ffn(o => o.Ffn, (o, v) => o with { Ffn = v })
+        .FfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;
@@ -53,7 +53,7 @@ public sealed record PerceiverOptions() : BlockOptions("perceiver", numLayers: 4
         problems.Size("num_latents", NumLatents);
         problems.Size("num_cross_layers", NumCrossLayers);
         problems.When(NumLayers < NumCrossLayers, $"num_layers {NumLayers} must be at least num_cross_layers {NumCrossLayers}: each cross layer is followed by self-attention");
-        problems.Heads(HiddenSize, NumHeads, null);
+        problems.Heads(HiddenSize, NumHeads);
         problems.Size("num_cross_heads", NumCrossHeads);
         if (NumCrossHeads is { } cross) problems.Divides("num_cross_heads", cross, "hidden_size", HiddenSize);
         problems.Known("norm", Norm);
@@ -85,12 +85,8 @@ public sealed class Perceiver : SequenceBlock
         for (var c = 0; c < options.NumCrossLayers; c++) _cross.Add(new CrossLayer(options, init, parameters));
         _layers = Register("layers", new ModuleList<ResidualLayer>());
         for (var i = 0; i < options.NumLayers; i++)
-            _layers.Add(new ResidualLayer(
-                options.Norm.Create(HiddenSize, parameters), Attention(options, options.NumHeads, init, parameters),
-                options.Norm.Create(HiddenSize, parameters), Feed(options, init, parameters))
-            {
-                MixerDropout = options.Dropout, FeedForwardDropout = options.Dropout,
-            });
+            _layers.Add(ResidualLayer.Pre(
+                options, options.Norm, Attention(options, options.NumHeads, init, parameters), Feed(options, init, parameters), parameters));
         _finalNorm = Register("final_norm", options.Norm.Create(HiddenSize, parameters));
     }
 

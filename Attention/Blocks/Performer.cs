@@ -47,15 +47,15 @@ public sealed record PerformerOptions() : BlockOptions("performer", numLayers: 4
         .Int("num_heads", "heads; their width is hidden_size / num_heads", o => o.NumHeads, (o, v) => o with { NumHeads = v })
         .Int("num_features", "random features per head", o => o.NumFeatures, (o, v) => o with { NumFeatures = v })
         .Choice("kernel", "what the features estimate", [("softmax", FavorKernel.Softmax), ("relu", FavorKernel.Relu)], o => o.Kernel, (o, v) => o with { Kernel = v })
-        .Bool("causal", "a position sees those up to itself; false: all", o => o.Causal, (o, v) => o with { Causal = v })
+        .Causal(o => o.Causal, (o, v) => o with { Causal = v })
         .Choice("key_stabilizer", "maximum subtracted from the keys' exponents; anything but none is not strictly causal",
             [("none", KeyStabilizer.None), ("sequence", KeyStabilizer.Sequence), ("global", KeyStabilizer.Global)], o => o.KeyStabilizer, (o, v) => o with { KeyStabilizer = v })
         .NumberOrNull("feature_eps", "added to every feature; null: 1e-6 for softmax, 1e-3 for relu", o => o.FeatureEps, (o, v) => o with { FeatureEps = v })
         .Int("ortho_scaling", "row lengths of the projection: 0 as of normal vectors, 1 the root of the head width", o => o.OrthoScaling, (o, v) => o with { OrthoScaling = v })
         .Int("feature_redraw_interval", "training passes between redraws of the projections; 0: never", o => o.FeatureRedrawInterval, (o, v) => o with { FeatureRedrawInterval = v })
-        .Bool("bias", "biases on the mixer's projections", o => o.Bias, (o, v) => o with { Bias = v })
-        .Choice("norm", "the block's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
-        .Int("ffn_mult", "inner width of the feed-forward as a multiple of hidden_size", o => o.FfnMult, (o, v) => o with { FfnMult = v });
+        .Bias(o => o.Bias, (o, v) => o with { Bias = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
+        .FfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;
@@ -64,7 +64,7 @@ public sealed record PerformerOptions() : BlockOptions("performer", numLayers: 4
     protected override void Check(OptionProblems problems)
     {
         ArgumentNullException.ThrowIfNull(problems);
-        problems.Heads(HiddenSize, NumHeads, null);
+        problems.Heads(HiddenSize, NumHeads);
         problems.Size("num_features", NumFeatures);
         problems.Known("kernel", Kernel);
         problems.Known("key_stabilizer", KeyStabilizer);
@@ -153,12 +153,8 @@ public sealed class Performer : LayeredBlock
         var mixer = new KernelAttention(
             o.HiddenSize, o.NumHeads, o.NumFeatures, o.Bias, o.Causal, eps: 0, features, parameters, Draw(o, parameters));
         features.Projection = mixer.Projection!;
-        return new ResidualLayer(
-            o.Norm.Create(o.HiddenSize, parameters), mixer, o.Norm.Create(o.HiddenSize, parameters),
-            new MlpFeedForward(o.HiddenSize, o.FfnMult * o.HiddenSize, options: parameters))
-        {
-            MixerDropout = o.Dropout, FeedForwardDropout = o.Dropout,
-        };
+        return ResidualLayer.Pre(
+            o, o.Norm, mixer, new MlpFeedForward(o.HiddenSize, o.FfnMult * o.HiddenSize, options: parameters), parameters);
     }
 
     private sealed class Features(PerformerOptions options) : KernelFeatures

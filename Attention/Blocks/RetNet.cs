@@ -68,16 +68,16 @@ public sealed record RetNetOptions() : BlockOptions("retnet", numLayers: 6, drop
         .Int("num_heads", "heads", o => o.NumHeads, (o, v) => o with { NumHeads = v })
         .Number("expand_v", "value width as a multiple of hidden_size", o => o.ExpandV, (o, v) => o with { ExpandV = v })
         .Choice("rotary", "rotation of queries and keys", [("retnet", RetNetRotary.RetNet), ("rope", RetNetRotary.Rope), ("none", RetNetRotary.None)], o => o.Rotary, (o, v) => o with { Rotary = v })
-        .Choice("group_norm", "norm of each head's output", [("rms", NormKind.Rms), ("layer", NormKind.Layer)], o => o.GroupNorm, (o, v) => o with { GroupNorm = v })
-        .Bool("group_norm_affine", "learned weight (and bias for layer) in it", o => o.GroupNormAffine, (o, v) => o with { GroupNormAffine = v })
-        .Number("group_norm_eps", "its eps", o => o.GroupNormEps, (o, v) => o with { GroupNormEps = v })
-        .Bool("bias", "biases on the mixer's projections", o => o.Bias, (o, v) => o with { Bias = v })
-        .Choice("norm", "the wrapper's norms", Choices.Norms, o => o.Norm, (o, v) => o with { Norm = v })
-        .Choice("ffn", "the feed-forward", Choices.FeedForwards, o => o.Ffn, (o, v) => o with { Ffn = v })
+        .GroupNorm(o => o.GroupNorm, (o, v) => o with { GroupNorm = v })
+        .GroupNormAffine(o => o.GroupNormAffine, (o, v) => o with { GroupNormAffine = v })
+        .GroupNormEps(o => o.GroupNormEps, (o, v) => o with { GroupNormEps = v })
+        .Bias(o => o.Bias, (o, v) => o with { Bias = v })
+        .Norm(o => o.Norm, (o, v) => o with { Norm = v })
+        .Ffn(o => o.Ffn, (o, v) => o with { Ffn = v })
         .Number("ffn_mult", "its inner width as a multiple of hidden_size, rounded down", o => o.FfnMult, (o, v) => o with { FfnMult = v })
-        .Choice("ffn_act", "its activation", RecurrenceRules.Activations, o => o.FfnAct, (o, v) => o with { FfnAct = v })
+        .FfnAct(o => o.FfnAct, (o, v) => o with { FfnAct = v })
         .Choice("mode", "how to compute, never what", RecurrenceRules.AllModes, o => o.Mode, (o, v) => o with { Mode = v })
-        .Int("chunk_size", "rows per chunk in chunkwise mode", o => o.ChunkSize, (o, v) => o with { ChunkSize = v });
+        .ChunkSize(o => o.ChunkSize, (o, v) => o with { ChunkSize = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;
@@ -86,7 +86,7 @@ public sealed record RetNetOptions() : BlockOptions("retnet", numLayers: 6, drop
     protected override void Check(OptionProblems problems)
     {
         ArgumentNullException.ThrowIfNull(problems);
-        problems.Heads(HiddenSize, NumHeads, null);
+        problems.Heads(HiddenSize, NumHeads);
         problems.HeadsOf("expand_v", ValueWidth, NumHeads);
         problems.Known("rotary", Rotary);
         problems.When(
@@ -128,12 +128,9 @@ public sealed class RetNet : LayeredBlock
             new("chunkwise, in pieces", """{"embed_dim": 4, "hidden_size": 4, "num_layers": 1, "num_heads": 1, "rotary": "rope", "mode": "chunkwise", "chunk_size": 2, "group_norm_eps": 0.01, "ffn_mult": 1}""") { Pieces = [1, 3, 1] },
         ]);
 
-    private static ResidualLayer Layer(RetNetOptions o, ParameterOptions? parameters) => new(
-        o.Norm.Create(o.HiddenSize, parameters), new Retention(o, parameters), o.Norm.Create(o.HiddenSize, parameters),
-        o.Ffn.Create(o.HiddenSize, o.InnerWidth, LinearInit.FanInUniform, parameters, o.FfnAct))
-    {
-        MixerDropout = o.Dropout, FeedForwardDropout = o.Dropout,
-    };
+    private static ResidualLayer Layer(RetNetOptions o, ParameterOptions? parameters) => ResidualLayer.Pre(
+        o, o.Norm, new Retention(o, parameters),
+        o.Ffn.Create(o.HiddenSize, o.InnerWidth, LinearInit.FanInUniform, parameters, o.FfnAct), parameters);
 
     private sealed class Retention : Sublayer
     {

@@ -62,7 +62,7 @@ public sealed record RwkvOptions() : BlockOptions("rwkv", numLayers: 6, dropout:
     public static OptionTable<RwkvOptions> Rows { get; } = OptionTable.For(new RwkvOptions { EmbedDim = 0 })
         .Int("head_size", "head width; hidden_size / head_size heads", o => o.HeadSize, (o, v) => o with { HeadSize = v })
         .Choice("channel_mix", "the feed-forward: with a receptance gate, or as published with RWKV-7", [("gated", ChannelMix.Gated), ("squared_relu", ChannelMix.SquaredRelu)], o => o.ChannelMix, (o, v) => o with { ChannelMix = v })
-        .Int("ffn_mult", "its inner width as a multiple of hidden_size", o => o.FfnMult, (o, v) => o with { FfnMult = v })
+        .FfnMult(o => o.FfnMult, (o, v) => o with { FfnMult = v })
         .Bool("ln0", "layer norm on the input of layer 0", o => o.Ln0, (o, v) => o with { Ln0 = v })
         .IntOrNull("decay_lora_dim", "rank of the decay's low-rank part; null: by hidden_size", o => o.DecayLoraDim, (o, v) => o with { DecayLoraDim = v })
         .IntOrNull("a_lora_dim", "rank of the learning rate's", o => o.ALoraDim, (o, v) => o with { ALoraDim = v })
@@ -70,7 +70,7 @@ public sealed record RwkvOptions() : BlockOptions("rwkv", numLayers: 6, dropout:
         .IntOrNull("gate_lora_dim", "rank of the gate's", o => o.GateLoraDim, (o, v) => o with { GateLoraDim = v })
         .NumberOrNull("group_norm_eps", "eps of the norm of each head's output; null: head_size times 1e-5", o => o.GroupNormEps, (o, v) => o with { GroupNormEps = v })
         .Choice("mode", "how to compute, never what", RecurrenceRules.LinearModes, o => o.Mode, (o, v) => o with { Mode = v })
-        .Int("chunk_size", "rows per chunk in chunkwise mode", o => o.ChunkSize, (o, v) => o with { ChunkSize = v });
+        .ChunkSize(o => o.ChunkSize, (o, v) => o with { ChunkSize = v });
 
     /// <inheritdoc/>
     protected override OptionTable Table => Rows;

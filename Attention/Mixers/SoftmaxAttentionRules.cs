@@ -3,6 +3,14 @@ namespace Edifice.Attention;
 /// <summary>What options of softmax attention have in common when they are checked.</summary>
 internal static class SoftmaxAttentionRules
 {
+    /// <summary>Heads that share H: the block has no <c>head_dim</c>.</summary>
+    public static void Heads(this OptionProblems problems, int hiddenSize, int heads)
+    {
+        problems.Size("num_heads", heads);
+        problems.Divides("num_heads", heads, "hidden_size", hiddenSize, ": choose another number of heads");
+    }
+
+    /// <summary>Heads that share H, unless <c>head_dim</c> gives their width.</summary>
     public static void Heads(this OptionProblems problems, int hiddenSize, int heads, int? headWidth)
     {
         problems.Size("num_heads", heads);

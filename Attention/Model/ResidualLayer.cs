@@ -40,6 +40,13 @@ public sealed class ResidualLayer : Module
         _norm2 = Register("norm2", norm2);
     }
 
+    /// <summary>The layer of most blocks: norms of one kind before mixer and feed-forward, dropout on the results of both.</summary>
+    internal static ResidualLayer Pre(BlockOptions o, NormKind norm, Sublayer mixer, FeedForward ffn, ParameterOptions? parameters) =>
+        new(norm.Create(o.HiddenSize, parameters), mixer, norm.Create(o.HiddenSize, parameters), ffn)
+        {
+            MixerDropout = o.Dropout, FeedForwardDropout = o.Dropout,
+        };
+
     /// <summary>The token mixer.</summary>
     public Sublayer Mixer { get; }
 

@@ -78,8 +78,12 @@ public abstract class OptionTable
         return json is not null ? options.With(name, json) : throw NoValue(row, text);
     }
 
-    internal OptionBag Write(BlockOptions options)
+    /// <summary>The values of this table's rows, as <see cref="Read"/> takes them; numbers keep all their bits. A block that
+    /// fixes some of its type's options, as Hawk does with Griffin's, has no row for those.</summary>
+    /// <param name="options">Options that <see cref="Read"/> gave.</param>
+    public OptionBag Write(BlockOptions options)
     {
+        ArgumentNullException.ThrowIfNull(options);
         var buffer = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(buffer))
         {

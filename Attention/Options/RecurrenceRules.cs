@@ -13,6 +13,8 @@ internal static class RecurrenceRules
 
     public static readonly (string, Activation)[] Activations = [("gelu", Activation.Gelu), ("silu", Activation.Silu)];
 
+    public static readonly (string, NormKind)[] HeadNorms = [("rms", NormKind.Rms), ("layer", NormKind.Layer)];
+
     /// <summary>The published width of a gated feed-forward: m ⌈⌊2/3 multiple · H⌋ / m⌉; 0 for what is no width.</summary>
     public static int RoundedWidth(int hiddenSize, double multiple, int multipleOf)
     {

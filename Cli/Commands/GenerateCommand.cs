@@ -39,7 +39,7 @@ internal static class GenerateCommand
         var config = RunConfig.Read(Path.Combine(folder, TrainCommand.ConfigName));
         if (config.Text is null) throw new TensorException($"{folder} holds a model of the task '{config.Task}', which has no text: train with --text FILE");
         if (count < 0) throw new TensorException($"--tokens must be at least 0, got {count}");
-        var model = (LanguageModel)ModelFactory.BuildFor(config, vocabulary: 256).Module;
+        var model = ModelFactory.BuildForText(config);
         TrainingCheckpoint.LoadModel(model, Trainer.CheckpointIn(folder));
         model.Eval();
         var bytes = Encoding.UTF8.GetBytes(prompt.Length == 0 ? "\n" : prompt);

@@ -14,10 +14,10 @@ internal sealed class RunOptions
 {
     /// <summary>Settings that train in minutes on two cores, for the blocks that have them; the block's page has the published
     /// defaults. The recurrences run step by step, which is the quickest way here.</summary>
-    private static readonly (string Name, string Task, string Text)[] s_modelDefaults =
+    private static readonly (string Name, string? Task, string Text)[] s_modelDefaults =
     [
         ("embed_dim", "64", "192"), ("hidden_size", "64", "192"), ("num_layers", "2", "4"), ("dropout", "0", "0.2"),
-        ("rope", "false", "true"), ("position", "\"none\"", "\"rope\""), ("mode", "\"recurrent\"", "\"recurrent\""),
+        ("rope", "false", "true"), ("position", "\"none\"", "\"rope\""), ("mode", "\"recurrent\"", "\"recurrent\""), ("state_expansion", null, "64"),
     ];
 
     public Option<string?> Task { get; } = new("--task") { Description = $"one of {string.Join(", ", TaskCatalog.Names)}" };
@@ -60,7 +60,7 @@ internal sealed class RunOptions
         var isText = text is not null;
         var blockOptions = OptionBag.Empty;
         foreach (var (name, forTask, forText) in s_modelDefaults)
-            if (info.Options.Rows.Any(o => o.Name == name)) blockOptions = blockOptions.With(name, isText ? forText : forTask);
+            if ((isText ? forText : forTask) is { } value && info.Options.Rows.Any(o => o.Name == name)) blockOptions = blockOptions.With(name, value);
         var taskOptions = OptionBag.Empty;
         foreach (var pair in parsed.GetValue(Options) ?? [])
         {
@@ -86,7 +86,7 @@ internal sealed class RunOptions
         return new RunConfig
         {
             Block = block,
-            BlockOptions = info.Options.Read(blockOptions).ToOptions().ToString(),
+            BlockOptions = info.Options.Write(info.Options.Read(blockOptions)).ToString(),
             Task = task,
             TaskOptions = taskOptions.ToString(),
             Text = text is null ? null : Path.GetFullPath(text),

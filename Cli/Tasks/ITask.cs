@@ -5,7 +5,11 @@ namespace Edifice.Cli.Tasks;
 /// <summary>How a task's answers are read off a model.</summary>
 internal enum TaskForm
 {
-    /// <summary>A class at marked positions of a causal model's logits; targets [B, L], -100 where none is asked.</summary>
+    /// <summary>The next token at every position; targets [B, L]. The answers stand among the tokens, so the model must be causal.</summary>
+    NextToken,
+
+    /// <summary>A class at marked positions; targets [B, L], -100 where none is asked. No token shows the answer to a question
+    /// before it, so the model may look both ways.</summary>
     TokenByToken,
 
     /// <summary>One class for the whole sequence; targets [B].</summary>

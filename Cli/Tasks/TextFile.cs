@@ -5,7 +5,9 @@ namespace Edifice.Cli.Tasks;
 /// <summary>Next-byte prediction on a text file: crops by seed from the first nine tenths, the rest held out.</summary>
 internal sealed class TextFile : ITask
 {
-    private const int Bytes = 256;
+    /// <summary>Number of different tokens.</summary>
+    public const int Bytes = 256;
+
     private readonly byte[] _text;
     private readonly int _trained;
 
@@ -33,7 +35,7 @@ internal sealed class TextFile : ITask
 
     public string Name => "text";
 
-    public TaskForm Form => TaskForm.TokenByToken;
+    public TaskForm Form => TaskForm.NextToken;
 
     public int Vocabulary => Bytes;
 

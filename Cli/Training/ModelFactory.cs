@@ -9,23 +9,35 @@ namespace Edifice.Cli.Training;
 /// <summary>Builds the model a run trains: a language model for tasks token by token, a classifier for whole sequences.</summary>
 internal static class ModelFactory
 {
-    /// <exception cref="TensorException">The block cannot do the task; the message names what can.</exception>
+    /// <exception cref="TensorException">The block cannot do the task; the message names what it can do.</exception>
     public static TrainedModel Build(RunConfig config, ITask task)
     {
-        if (task.Form == TaskForm.TokenByToken) return BuildFor(config, task.Vocabulary, task is TextFile ? "text" : $"the task '{task.Name}'");
         var (block, positions) = BuildBlock(config);
-        return new Classifier(new SequenceClassifier(task.Vocabulary, task.Classes, block, positions));
+        if (task.Form == TaskForm.WholeSequence) return new Classifier(new SequenceClassifier(task.Vocabulary, task.Classes, block, positions));
+        if (task.Form == TaskForm.NextToken) ThrowUnlessCausal(block);
+        if (!block.KeepsPositions)
+            throw new TensorException($"{config.Block} gives one vector for the whole sequence, so it cannot answer position by position: {Instead}");
+        return new Predictor(new LanguageModel(task.Vocabulary, block, positions: positions));
     }
 
-    /// <summary>A model of tokens, whatever the task they come from.</summary>
-    public static TrainedModel BuildFor(RunConfig config, int vocabulary, string what = "text")
+    /// <summary>A model of bytes, as a run on text trains it.</summary>
+    /// <exception cref="TensorException">The block is not causal.</exception>
+    public static LanguageModel BuildForText(RunConfig config)
     {
         var (block, positions) = BuildBlock(config);
-        if (!block.IsCausal)
-            throw new TensorException(
-                $"{config.Block} sees the whole sequence, so it cannot predict {what} token by token: " +
-                $"train it on a classification of whole sequences (--task majority or --task match){(Blocks.Find(config.Block).Causality == Causality.ByOption ? ", or with --option causal=true" : "")}");
-        return new Predictor(new LanguageModel(vocabulary, block, positions: positions));
+        ThrowUnlessCausal(block);
+        return new LanguageModel(TextFile.Bytes, block, positions: positions);
+    }
+
+    private const string Instead = "train it on a classification of whole sequences (--task majority or --task match)";
+
+    private static void ThrowUnlessCausal(SequenceBlock block)
+    {
+        if (block.IsCausal) return;
+        var name = block.Options.Block;
+        throw new TensorException(
+            $"{name} sees the whole sequence, so it cannot predict text token by token: {Instead}" +
+            (Blocks.Find(name).Causality == Causality.ByOption ? ", or with --option causal=true" : ""));
     }
 
     private static (SequenceBlock Block, TokenPositions Positions) BuildBlock(RunConfig config)

@@ -1,7 +1,13 @@
+using Edifice.Engine.Backends;
+
 namespace Edifice.Engine.Autograd;
 
-/// <summary>Anomaly mode: the first op whose result, or whose gradient, is not finite is named in an exception.</summary>
-/// <remarks>Every result is read once more, so this is for finding a fault, not for production runs.</remarks>
+/// <summary>Anomaly mode: the first op whose result is NaN, or whose gradient is not finite, is named in an exception.</summary>
+/// <remarks>
+/// <para>Infinite results are left alone: masked scores are -∞ on purpose, and an infinity that does harm ends as a NaN. No gradient is
+/// infinite on purpose. (PyTorch's mode of this kind looks at gradients alone, and there for NaN.)</para>
+/// <para>Every result is read once more, so this is for finding a fault, not for production runs.</para>
+/// </remarks>
 public static class Anomaly
 {
     private static int s_regions;
@@ -19,13 +25,13 @@ public static class Anomaly
     /// <summary>True while a backward rule runs: what it makes on the way is judged by its results, under the name of its op.</summary>
     [ThreadStatic] private static bool s_inRule;
 
-    internal static Tensor?[] Pull(Node node, Tensor?[] cotangents)
+    internal static Tensor?[] Pull(Node node, Tensor?[] cotangents, bool[]? wanted)
     {
         var outer = s_inRule;
         s_inRule = true;
         try
         {
-            return node.Pull(cotangents);
+            return node.Pull(cotangents, wanted);
         }
         finally
         {
@@ -35,30 +41,31 @@ public static class Anomaly
 
     internal static void CheckForward(string op, Tensor y)
     {
-        if (!IsOn || s_inRule || IsFinite(y)) return;
-        throw new AutogradException($"{op}: the forward pass made a NaN or an infinity in its result ({y.Describe()})");
+        // The maximum is NaN exactly when some element is.
+        if (!IsOn || s_inRule || !double.IsNaN(Worst(ReduceKernel.Max, y))) return;
+        throw new AutogradException($"{op}: the forward pass made a NaN in its result ({y.Describe()})");
     }
 
     internal static void CheckBackward(string op, int input, Tensor gradient)
     {
-        if (!IsOn || IsFinite(gradient)) return;
+        // The maximum of the sizes is NaN or infinite exactly when some element is.
+        if (!IsOn || double.IsFinite(Worst(ReduceKernel.NormInf, gradient))) return;
         throw new AutogradException(
             $"{op}: the backward pass made a NaN or an infinity in the gradient of input {input} ({gradient.Describe()})");
     }
 
-    private static bool IsFinite(Tensor y)
+    private static double Worst(ReduceKernel kernel, Tensor y)
     {
-        if (!y.DType.IsComputeFloat() || y.Count == 0) return true;
+        if (!y.DType.IsComputeFloat() || y.Count == 0) return 0;
         using var off = GradMode.Off();
         using var scope = Tensor.Scope();
-        // NormInf is NaN or infinite exactly when some element is.
         var dims = new int[y.Rank];
         Array.Fill(dims, 1);
         var axes = new int[y.Rank];
         for (var i = 0; i < axes.Length; i++) axes[i] = i;
         var worst = Tensor.Allocate(dims, y.DType, y.Device);
-        y.Backend.Reduce(Backends.ReduceKernel.NormInf, y, axes, worst, 0);
-        return double.IsFinite(worst.Item());
+        y.Backend.Reduce(kernel, y, axes, worst, 0);
+        return worst.Item();
     }
 
     private sealed class Region : IDisposable

@@ -139,18 +139,7 @@ internal sealed class BackwardPass
     {
         // What a rule makes on the way to its results is garbage the moment it returns, unless it is part of a graph.
         using var scope = _createGraph ? null : Tensor.Scope();
-        var outerMarks = node.Wanted;
-        node.Wanted = marks;
-        Tensor?[] gradients;
-        try
-        {
-            gradients = Anomaly.Pull(node, cotangents);
-        }
-        finally
-        {
-            node.Wanted = outerMarks;
-        }
-
+        var gradients = Anomaly.Pull(node, cotangents, marks);
         if (gradients.Length != node.Inputs.Length)
             throw new AutogradException($"{node.Op}: its backward pass gave {gradients.Length} gradients for {node.Inputs.Length} inputs");
         for (var i = 0; i < gradients.Length; i++)

@@ -11,6 +11,7 @@ internal sealed class CheckpointFrame
 
     private readonly Func<Tensor[]> _region;
     private readonly RandomState _random;
+    private readonly Lock _replay = new();
 
     /// <summary>This frame only fills the places of another one.</summary>
     private readonly bool _replaying;
@@ -69,7 +70,8 @@ internal sealed class CheckpointFrame
     /// <summary>A saved value, from the first call on by running the region again.</summary>
     public Tensor Recompute(int index, GradientRecord? record)
     {
-        _values ??= Replay();
+        // Passes of several threads over one graph share the replay.
+        lock (_replay) _values ??= Replay();
         var value = _values[index];
         return new Tensor(value.Storage, value.Layout, value.Offset, value.DType, retain: true) { Record = record };
     }

@@ -6,7 +6,9 @@ namespace Edifice.Engine.Autograd;
 public abstract class CustomFunction
 {
     private Tensor[] _toSave = [];
-    private Node? _node;
+
+    /// <summary>The function whose rule runs on this thread, and its place in the pass.</summary>
+    [ThreadStatic] private static (CustomFunction Function, BackwardStep Step)? s_running;
 
     /// <summary>Computes the outputs; nothing inside is recorded.</summary>
     protected abstract Tensor[] Forward(Tensor[] inputs);
@@ -18,10 +20,14 @@ public abstract class CustomFunction
     protected void Save(params Tensor[] tensors) => _toSave = tensors;
 
     /// <summary>A kept tensor, inside <see cref="Backward"/>.</summary>
-    protected Tensor Saved(int index) => (_node ?? throw new AutogradException($"{GetType().Name}: Saved is for Backward")).Saved(index);
+    protected Tensor Saved(int index) => Step("Saved").Saved(index);
 
     /// <summary>True when the gradient of an input is wanted, inside <see cref="Backward"/>.</summary>
-    protected bool Needs(int index) => (_node ?? throw new AutogradException($"{GetType().Name}: Needs is for Backward")).Needs(index);
+    protected bool Needs(int index) => Step("Needs").Needs(index);
+
+    private BackwardStep Step(string what) => s_running is { } running && ReferenceEquals(running.Function, this)
+        ? running.Step
+        : throw new AutogradException($"{GetType().Name}: {what} is for Backward");
 
     /// <summary>Runs the function and records it.</summary>
     public Tensor[] Apply(params Tensor[] inputs)
@@ -33,10 +39,18 @@ public abstract class CustomFunction
         for (var i = 0; i < outputs.Length; i++)
             if (outputs[i].Record is not null || Array.IndexOf(inputs, outputs[i]) >= 0 || Array.IndexOf(outputs, outputs[i]) < i)
                 outputs[i] = outputs[i].Detach();
-        Tape.RecordMany(GetType().Name, outputs, inputs, _toSave, (node, g) =>
+        Tape.RecordMany(GetType().Name, outputs, inputs, _toSave, (step, g) =>
         {
-            _node = node;
-            return Backward(g);
+            var outer = s_running;
+            s_running = (this, step);
+            try
+            {
+                return Backward(g);
+            }
+            finally
+            {
+                s_running = outer;
+            }
         });
         // From here on the graph alone holds them, so that they go when it does.
         _toSave = [];

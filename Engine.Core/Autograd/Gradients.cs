@@ -3,7 +3,8 @@ namespace Edifice.Engine.Autograd;
 /// <summary>Gradients as values, and memory traded for time.</summary>
 public static class Gradients
 {
-    /// <summary>∂ Σ outputs · cotangents / ∂ inputs, without touching any leaf's <see cref="Tensor.Grad"/>.</summary>
+    /// <summary>∂ Σ outputs · cotangents / ∂ inputs, without touching any leaf's <see cref="Tensor.Grad"/>. Several threads may
+    /// ask one graph at once while all keep it.</summary>
     /// <param name="outputs">Tensors on the tape.</param>
     /// <param name="inputs">Leaves or inner tensors.</param>
     /// <param name="cotangents">One per output; null: all ones for one-element outputs.</param>

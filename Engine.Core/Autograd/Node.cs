@@ -1,10 +1,29 @@
 namespace Edifice.Engine.Autograd;
 
 /// <summary>Computes the cotangents of an op's inputs from those of its outputs, in differentiable ops.</summary>
-/// <param name="node">The recorded op: saved tensors, which inputs need a gradient.</param>
+/// <param name="step">The recorded op in this pass: saved tensors, which inputs need a gradient.</param>
 /// <param name="cotangents">One per output; null where the loss does not depend on it.</param>
 /// <returns>One per input, of the shape of the op's broadcast result or of the input; null where none is needed.</returns>
-internal delegate Tensor?[] Vjp(Node node, Tensor?[] cotangents);
+internal delegate Tensor?[] Vjp(BackwardStep step, Tensor?[] cotangents);
+
+/// <summary>An op as one backward pass sees it. What the pass wants belongs to it and not to the node, so that several passes, in
+/// several threads, may run over one graph.</summary>
+/// <param name="node">The op.</param>
+/// <param name="wanted">In a pass that asks for particular tensors: which inputs lead to one. Null: all that have a record.</param>
+internal readonly struct BackwardStep(Node node, bool[]? wanted)
+{
+    /// <summary>The op's name in the op table.</summary>
+    public string Op => node.Op;
+
+    /// <summary>True when the gradient of input <paramref name="i"/> is wanted.</summary>
+    public bool Needs(int i) => node.Inputs[i] is not null && (wanted is null || wanted[i]);
+
+    /// <summary>Saved tensor number <paramref name="i"/>, checked against in-place writes.</summary>
+    public Tensor Saved(int i) => node.Saved(i);
+
+    /// <summary>How many tensors were saved: optional ones come last.</summary>
+    public int SavedCount => node.SavedCount;
+}
 
 /// <summary>One recorded op.</summary>
 internal sealed class Node
@@ -42,20 +61,11 @@ internal sealed class Node
     /// <summary>The number of tensors kept for the backward pass.</summary>
     public int SavedCount => _saved?.Length ?? 0;
 
-    /// <summary>In a pass that asks for particular tensors: which inputs lead to one. Null: all that have a record.</summary>
-    internal bool[]? Wanted { get; set; }
-
-    /// <summary>True when the gradient of input <paramref name="i"/> is wanted.</summary>
-    public bool Needs(int i) => Inputs[i] is not null && (Wanted is null || Wanted[i]);
-
     /// <summary>Saved tensor number <paramref name="i"/>, checked against in-place writes.</summary>
     public Tensor Saved(int i) => (_saved ?? throw Released())[i].Unpack(Op);
 
-    public Tensor?[] Pull(Tensor?[] cotangents)
-    {
-        if (_vjp is null) throw Released();
-        return _vjp(this, cotangents);
-    }
+    /// <summary>The cotangents of the inputs; <paramref name="wanted"/> as in <see cref="BackwardStep"/>.</summary>
+    public Tensor?[] Pull(Tensor?[] cotangents, bool[]? wanted) => (_vjp ?? throw Released())(new BackwardStep(this, wanted), cotangents);
 
     /// <summary>Lets go of the saved tensors, and of whatever else the rule holds.</summary>
     public void Release()

@@ -54,8 +54,8 @@ namespace Edifice.Engine
         /// <param name="k">[B, Lk, g, d], g divides h.</param>
         /// <param name="v">[B, Lk, g, dv].</param>
         /// <param name="options">Mask, bias and scale.</param>
-        /// <returns>out [B, Lq, h, dv] and the log-sum-exp of the scores [B, Lq, h]. A row without a visible key has out = 0,
-        /// lse = -inf and no gradient.</returns>
+        /// <returns>out [B, Lq, h, dv] and the log-sum-exp of the scores [B, Lq, h]. A row without a visible key, or
+        /// with scores of -inf only, has out = 0, lse = -inf and no gradient; a score of +inf gives NaN.</returns>
         /// <exception cref="TensorException">Widths, lengths or heads that do not fit; a window below 1 or without causal.</exception>
         public static (Tensor Output, Tensor LogSumExp) Attention(Tensor q, Tensor k, Tensor v, AttentionOptions? options = null)
         {

@@ -64,8 +64,21 @@ namespace Edifice.Engine.Ops
         private static Tensor Composed(NormKernel kernel, Tensor x, Tensor? weight, double eps)
         {
             if (kernel == NormKernel.Layer) x -= x.Mean(-1, keepdim: true);
-            var y = x * (x.Square().Mean(-1, keepdim: true) + eps).Rsqrt();
+            var unit = Unit(x);
+            if (unit is not null) x *= unit;
+            var square = x.Square().Mean(-1, keepdim: true);
+            var y = x * (unit is null ? square + eps : square + unit.Square() * eps).Rsqrt();
             return weight is null ? y : y * weight;
+        }
+
+        /// <summary>Where squares would leave the range of the dtype, a factor per row that brings the row to size 1: x / √(mean x² + eps) =
+        /// u x / √(mean (u x)² + u² eps) for any u, so its gradient does not matter. Null: all squares are in range.</summary>
+        private static Tensor? Unit(Tensor x)
+        {
+            using var off = GradMode.Off();
+            if (x.Count == 0) return null;
+            var size = x.Detach().Abs().Max([-1], keepdim: true);
+            return size.Max().Item() < (x.DType == DType.Float32 ? 1e15 : 1e150) ? null : size.Clamp(min: 1).Reciprocal();
         }
 
         private static void CheckAffine(string op, Tensor x, Tensor? affine, int width)
@@ -95,11 +108,12 @@ namespace Edifice.Engine
     public sealed partial class Tensor
     {
         /// <summary>(x - μ) / √(var + eps) · weight + bias over the last axis, population variance in two passes (Ba et al.
-        /// 2016).</summary>
+        /// 2016). Rows of any size have their norm: squares that leave the range of the dtype are scaled.</summary>
         public Tensor LayerNorm(Tensor? weight = null, Tensor? bias = null, double eps = 1e-5) =>
             Norms.Run("layer_norm", NormKernel.Layer, this, weight, bias, eps);
 
-        /// <summary>x / √(mean x² + eps) · weight over the last axis (Zhang and Sennrich 2019).</summary>
+        /// <summary>x / √(mean x² + eps) · weight over the last axis (Zhang and Sennrich 2019). Rows of any size have their norm, as
+        /// with <see cref="LayerNorm"/>.</summary>
         public Tensor RmsNorm(Tensor? weight = null, double eps = 1e-6) => Norms.Run("rms_norm", NormKernel.Rms, this, weight, null, eps);
 
         /// <summary>Layer norm over groups of neighbouring channels and all trailing axes of x [N, C, …], then weight and bias

@@ -27,7 +27,8 @@ namespace Edifice.Engine
             Tensor rows = size.Sum(-1), columns = size.Sum(-2);
             var r = perMatrix ? rows.Max([-1], keepdim: true).Unsqueeze(-1) : rows.Max();
             var c = perMatrix ? columns.Max([-1], keepdim: true).Unsqueeze(-1) : columns.Max();
-            var z = Transpose() / (r * c);
+            // Not by r c, which leaves the range of the dtype long before the quotient does.
+            var z = Transpose() / r / c;
             var one = Eye(Layout.Dims[^2], dtype: DType, device: Device);
             for (var i = 0; i < iterations; i++)
             {

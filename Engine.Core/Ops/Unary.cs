@@ -25,7 +25,7 @@ namespace Edifice.Engine.Ops
         public static readonly UnaryRule Square = new("square", UnaryKernel.Square, Keeps.Input, (g, x, _, _, _) => g * x * 2);
         public static readonly UnaryRule Sqrt = new("sqrt", UnaryKernel.Sqrt, Keeps.Output, (g, _, y, _, _) => g * 0.5 / y);
         public static readonly UnaryRule Rsqrt =
-            new("rsqrt", UnaryKernel.Rsqrt, Keeps.Output, (g, _, y, _, _) => g * y * y.Square() * -0.5);
+            new("rsqrt", UnaryKernel.Rsqrt, Keeps.Output, (g, _, y, _, _) => g * -0.5 * y * y.Square());
         public static readonly UnaryRule Exp = new("exp", UnaryKernel.Exp, Keeps.Output, (g, _, y, _, _) => g * y);
         public static readonly UnaryRule Expm1 = new("expm1", UnaryKernel.Expm1, Keeps.Input, (g, x, _, _, _) => g * x.Exp());
         public static readonly UnaryRule Log = new("log", UnaryKernel.Log, Keeps.Input, (g, x, _, _, _) => g / x);

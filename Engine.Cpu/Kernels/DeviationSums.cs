@@ -80,4 +80,39 @@ internal static unsafe class DeviationSums
 
         return (sumD, sumY, sumYD);
     }
+
+    /// <summary>A power of two that brings deviations to where their squares, which are out of range, are in it: 1 for float, whose
+    /// squares all fit a double.</summary>
+    public static double UnitOf<T>(double square) where T : unmanaged =>
+        sizeof(T) == sizeof(float) ? 1 : Math.ScaleB(1, square > 1 ? -540 : 540);
+
+    /// <summary>Σ d u and Σ (d u)² in double, one by one: for the rare row whose squares leave the range of the element type.</summary>
+    public static (double D, double Square) Scaled<T>(T* x, int n, T center, double unit) where T : unmanaged, INumber<T>
+    {
+        double c = double.CreateTruncating(center), sumD = 0, sumSquare = 0;
+        for (var i = 0; i < n; i++)
+        {
+            var d = (double.CreateTruncating(x[i]) - c) * unit;
+            sumD += d;
+            sumSquare += d * d;
+        }
+
+        return (sumD, sumSquare);
+    }
+
+    /// <summary>Σ d r, Σ y and Σ y d r in double, one by one: for the rare row whose y d leave the range of the element type.</summary>
+    public static (double D, double Y, double YD) Scaled<T>(T* x, T* g, T* weight, int n, T center, double r) where T : unmanaged, INumber<T>
+    {
+        double c = double.CreateTruncating(center), sumD = 0, sumY = 0, sumYD = 0;
+        for (var i = 0; i < n; i++)
+        {
+            var d = (double.CreateTruncating(x[i]) - c) * r;
+            var y = double.CreateTruncating(g[i]) * (weight is null ? 1 : double.CreateTruncating(weight[i]));
+            sumD += d;
+            sumY += y;
+            sumYD += y * d;
+        }
+
+        return (sumD, sumY, sumYD);
+    }
 }

@@ -8,7 +8,8 @@ namespace Edifice.Engine.Cpu.Kernels;
 /// <summary>y = x̂ weight + bias per row, in three visits of a row in the cache.</summary>
 /// <remarks>Layer: c = the row's mean rounded to the element type, d = x - c; the mean is c + Σ d / n and the variance
 /// (Σ d² - (Σ d)²/n) / n, so neither the rounding of c nor a large mean costs digits. RMS: the same with c = 0 and the
-/// mean square.</remarks>
+/// mean square. No finite row overflows while its mean does not: a row of 10³⁰ in float has squares beyond the range, and is summed
+/// again in double.</remarks>
 internal readonly unsafe struct NormTiles<V, T>(
     LineTiles rows, bool layer, T* x, T* weight, T* bias, double eps, T* y, T* mean, T* rstd) : ITiles
     where V : unmanaged, ILanes<V, T>
@@ -24,11 +25,24 @@ internal readonly unsafe struct NormTiles<V, T>(
             var (d, square) = DeviationSums.Of<V, T>(from, n, center);
             var shift = layer ? d / n : 0;
             var scale = 1 / Math.Sqrt(Math.Max(0, square / n - shift * shift) + eps);
+            if (!(scale > 0 && square / n + eps > Smallest)) (shift, scale) = OutOfRange(from, n, center, square);
             RowMap.Run<V, T, NormTerm<V, T>>(
                 n, new(from, center, T.CreateTruncating(scale), T.CreateTruncating(-shift * scale), weight, bias), y + row * n);
             if (mean is not null) mean[row] = T.CreateTruncating(double.CreateTruncating(center) + shift);
             if (rstd is not null) rstd[row] = T.CreateTruncating(scale);
         }
+    }
+
+    /// <summary>Mean squares below it may have lost digits to underflow.</summary>
+    private static double Smallest => sizeof(T) == sizeof(float) ? 1e-30 : 1e-290;
+
+    /// <summary>Shift and scale of a row whose squares are too large for the element type, or too small for it beside eps.</summary>
+    private (double Shift, double Scale) OutOfRange(T* from, int n, T center, double square)
+    {
+        var unit = DeviationSums.UnitOf<T>(square);
+        var (d, scaled) = DeviationSums.Scaled(from, n, center, unit);
+        var shift = layer ? d / n : 0;
+        return (shift / unit, unit / Math.Sqrt(Math.Max(0, scaled / n - shift * shift) + eps * unit * unit));
     }
 }
 
@@ -76,12 +90,15 @@ internal readonly unsafe struct NormVjpTiles<V, T>(
             var r = double.CreateTruncating(rstd[row]);
             double d = 0, y = 0, yd = 0;
             if (layer || dx is not null) (d, y, yd) = DeviationSums.Of<V, T>(xRow, gRow, weight, n, center);
+            // Sums of y x̂ instead of y d, where those leave the range.
+            var unit = 1.0;
+            if (!double.IsFinite(d + y + yd) && double.IsFinite(r)) (d, y, yd) = DeviationSums.Scaled(xRow, gRow, weight, n, center, unit = r);
             if (!layer) d = y = 0;
-            var shift = d / n;
+            var shift = d / n / unit;
             var (rT, shiftT) = (T.CreateTruncating(r), T.CreateTruncating(-shift * r));
             if (dx is not null)
             {
-                T meanY = T.CreateTruncating(y / n), meanYNormal = T.CreateTruncating(r * (yd - shift * y) / n);
+                T meanY = T.CreateTruncating(y / n), meanYNormal = T.CreateTruncating(r / unit * (yd - shift * unit * y) / n);
                 RowMap.Run<V, T, NormVjpTerm<V, T>>(
                     n, new(xRow, gRow, weight, center, rT, shiftT, meanY, meanYNormal), dx + row * n);
             }

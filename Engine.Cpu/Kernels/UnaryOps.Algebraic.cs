@@ -102,7 +102,7 @@ internal readonly struct ReciprocalRoot : IUnaryOp
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Vjp<V, T>(V g, V v, V p, V q) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        g * V.Const(-0.5) * (v * v * v);
+        g * V.Const(-0.5) * v * v * v;
 }
 
 /// <summary>max(x, 0) with NaN kept; derivative 1 for x > 0, else 0.</summary>

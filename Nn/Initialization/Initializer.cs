@@ -99,7 +99,8 @@ public sealed class Initializer
     public Tensor Create(Shape shape, ParameterOptions? options = null, Fans? fans = null)
     {
         using var off = Tensor.NoGrad();
-        return _make(shape, fans ?? Fans.Of(shape), options ?? ParameterOptions.Default);
+        options ??= ParameterOptions.Default;
+        return options.SkipInit ? options.Zeros(shape) : _make(shape, fans ?? Fans.Of(shape), options);
     }
 
     /// <summary>Draws new values for a parameter, in place.</summary>

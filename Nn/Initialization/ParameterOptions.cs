@@ -18,6 +18,10 @@ public sealed record ParameterOptions
     /// gives the same model.</summary>
     public Generator? Generator { get; init; }
 
+    /// <summary>Initializers draw nothing and leave 0: for a model whose state is loaded next. Drawing takes long for large models,
+    /// orthogonal matrices most of all.</summary>
+    public bool SkipInit { get; init; }
+
     /// <summary>Zeros with these options.</summary>
     public Tensor Zeros(Shape shape) => Tensor.Zeros(shape, DType, Device);
 

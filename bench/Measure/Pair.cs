@@ -2,43 +2,54 @@ using System.Diagnostics;
 
 namespace Edifice.Bench.Measure;
 
-/// <summary>One row: the same work by this engine and by libtorch, in turn, so that both see the same machine.</summary>
-/// <param name="Name">What was measured.</param>
-/// <param name="OursMs">Median milliseconds of one call of ours.</param>
-/// <param name="LibtorchMs">Median milliseconds of one call of libtorch's.</param>
-/// <param name="MaxDiff">The largest difference between the two results; NaN: not compared.</param>
-internal sealed record Row(string Name, double OursMs, double LibtorchMs, double MaxDiff)
+/// <summary>Runs the same work by this engine and by libtorch in turn, so that both see the same machine.</summary>
+/// <param name="limits">What the machine can do.</param>
+/// <param name="rounds">Rounds of both; the medians count.</param>
+/// <param name="filter">Only rows whose name contains this are measured.</param>
+internal sealed class Pair(MachineLimits limits, int rounds, string filter)
 {
-    public double Ratio => LibtorchMs / OursMs;
-}
+    private const double RoundMilliseconds = 20, WarmUpMilliseconds = 300;
 
-internal static class Pair
-{
-    private const int Rounds = 15;
-    private const double RoundMilliseconds = 20;
-
-    /// <summary>Interleaved rounds; each round repeats a call often enough to be timed, and the medians over the rounds count.</summary>
-    public static Row Run(string name, Action ours, Action libtorch, double maxDiff = double.NaN)
+    /// <summary>Interleaved rounds; each round repeats a call often enough to be timed.</summary>
+    /// <param name="name">What is measured.</param>
+    /// <param name="work">What it must do at least.</param>
+    /// <param name="ours">One call of ours.</param>
+    /// <param name="libtorch">One call of libtorch's; null: it has nothing to set beside.</param>
+    /// <param name="difference">The results of both compared; null: there is nothing to compare.</param>
+    /// <param name="formulation">How libtorch does it, where there is a choice.</param>
+    public Row Run(string name, Work work, Action ours, Action? libtorch, Func<Difference>? difference = null, string formulation = "")
     {
-        int a = Repeats(ours), b = Repeats(libtorch);
-        double[] mine = new double[Rounds], theirs = new double[Rounds];
-        for (var r = 0; r < Rounds; r++)
+        if (!name.Contains(filter, StringComparison.OrdinalIgnoreCase)) return Row.LeftOut(name);
+        // Compared first: figures of wrong results are worth nothing.
+        var found = difference?.Invoke();
+        var a = Repeats(ours);
+        var b = libtorch is null ? 0 : Repeats(libtorch);
+        double[] mine = new double[rounds], theirs = new double[rounds];
+        for (var r = 0; r < rounds; r++)
         {
             mine[r] = Time(ours, a);
-            theirs[r] = Time(libtorch, b);
+            theirs[r] = libtorch is null ? double.NaN : Time(libtorch, b);
         }
 
-        Array.Sort(mine);
-        Array.Sort(theirs);
-        return new Row(name, mine[Rounds / 2], theirs[Rounds / 2], maxDiff);
+        var (least, limit) = limits.Least(work);
+        return new Row(name, Median(mine), Median(theirs), found?.Relative ?? double.NaN, found?.Tolerance ?? double.NaN)
+        {
+            LimitMs = least, Limit = limit, Libtorch = formulation, Agrees = found?.Agrees ?? true,
+        };
+    }
+
+    private static double Median(double[] values)
+    {
+        Array.Sort(values);
+        return values[values.Length / 2];
     }
 
     private static int Repeats(Action call)
     {
-        // Warm up until the just-in-time compiler has had its say.
+        // Until the just-in-time compiler has had its say; a call that takes long has it after a few.
         var clock = Stopwatch.StartNew();
         var n = 0;
-        while (clock.ElapsedMilliseconds < 300 || n < 3)
+        while (clock.Elapsed.TotalMilliseconds < WarmUpMilliseconds || n < 3)
         {
             call();
             n++;

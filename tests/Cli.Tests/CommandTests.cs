@@ -86,6 +86,41 @@ public class CommandTests
         Assert.Contains("20 bytes", generated.Error, StringComparison.Ordinal);
     }
 
+    public static TheoryData<string> AllBlocks => [.. Blocks.All.Select(b => b.Name)];
+
+    [Theory]
+    [MemberData(nameof(AllBlocks))]
+    public void A_block_with_a_causal_form_trains_on_text_and_generates_and_any_other_names_what_it_can_do(string block)
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.In("text"), string.Concat(Enumerable.Repeat("all work and no play makes a dull engine. ", 20)));
+        var trained = ProgramRun.Of(["train", "--block", block, "--text", folder.In("text"), "--length", "16", "--out", folder.In("run"), "--batch", "2", "--steps", "2"]);
+        if (Blocks.Find(block).Causality == Causality.Never)
+        {
+            Assert.Equal(2, trained.Code);
+            Assert.Contains("--task majority or --task match", trained.Error, StringComparison.Ordinal);
+            return;
+        }
+
+        Assert.True(trained.Code == 0, trained.Error);
+        var generated = ProgramRun.Of("generate", "--model", folder.In("run"), "--prompt", "all", "--tokens", "5");
+        Assert.True(generated.Code == 0, generated.Error);
+        Assert.Contains("5 bytes", generated.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("mqar", "perceiver")]
+    [InlineData("copy", "perceiver")]
+    [InlineData("match", null)]
+    public void Every_block_that_can_do_a_task_takes_part_in_its_comparison(string task, string? refuses)
+    {
+        var run = ProgramRun.Of("compare", "--task", task, "--json", "--batch", "2", "--steps", "1");
+        Assert.True(run.Code == 0, run.Error);
+        var rows = JsonDocument.Parse(run.Output).RootElement.EnumerateArray().ToList();
+        Assert.Equal(Blocks.All.Select(b => b.Name), rows.Select(r => r.GetProperty("block").GetString()!));
+        Assert.Equal(refuses is null ? [] : [refuses], rows.Where(r => r.TryGetProperty("refused", out _)).Select(r => r.GetProperty("block").GetString()!));
+    }
+
     [Fact]
     public void Compare_sets_blocks_side_by_side_with_parameters_step_time_and_memory()
     {

@@ -103,6 +103,41 @@ public class LanguageModelTests
     }
 
     [Fact]
+    public void The_embedding_is_multiplied_by_its_scale()
+    {
+        using var off = Tensor.NoGrad();
+        var parameters = new ParameterOptions { DType = DType.Float64 };
+        var tokens = Tensor.FromArray([2L, 0, 1, 2], [2, 2]);
+        foreach (var scale in new double?[] { null, 1, -2.5 })
+        {
+            var embedding = new TokenEmbedding(3, 4, parameters: parameters, scale: scale);
+            Assert.Equal(scale ?? 2, embedding.Scale);
+            Near.Same(Tensor.Embedding(embedding.Weight, tokens) * (scale ?? 2), embedding.Forward(tokens));
+        }
+
+        Assert.Contains("not 0, got 0", Assert.Throws<TensorException>(() => new TokenEmbedding(3, 4, scale: 0)).Message);
+        Assert.Throws<TensorException>(() => new TokenEmbedding(3, 4, scale: double.NaN));
+    }
+
+    [Fact]
+    public void Capped_scores_are_a_tanh_of_the_plain_ones_in_whole_passes_streams_and_losses()
+    {
+        using var off = Tensor.NoGrad();
+        const double cap = 0.7;
+        LanguageModel plain = Model(), capped = Model(cap: cap);
+        var tokens = Tokens(2, 6);
+        var logits = plain.Logits(tokens);
+        Assert.True(logits.Abs().Max().Item() > 1);
+        var expected = (logits / cap).Tanh() * cap;
+        Near.Same(expected, capped.Logits(tokens));
+        Assert.True(expected.Abs().Max().Item() < cap);
+        using var stream = capped.Start(2);
+        Near.Equal(expected.Select(1, 5), stream.Read(tokens), 1e-10);
+        Assert.Equal(expected.CrossEntropy(tokens).Item(), capped.Loss(tokens, tokens).Item());
+        Assert.Contains("above 0, got -1", Assert.Throws<TensorException>(() => Model(cap: -1)).Message);
+    }
+
+    [Fact]
     public void A_model_in_training_does_not_generate()
     {
         var model = Model();
@@ -152,12 +187,12 @@ public class LanguageModelTests
 
     private static Tensor Tokens(int batch, int length) => (Tensor.Rand([batch, length], generator: new Generator(8)) * Vocabulary).To(DType.Int64);
 
-    private static LanguageModel Model(bool tied = false, TokenPositions positions = TokenPositions.None, bool causal = true)
+    private static LanguageModel Model(bool tied = false, TokenPositions positions = TokenPositions.None, bool causal = true, double? cap = null)
     {
         Generator.Seeded(6);
         var parameters = new ParameterOptions { DType = DType.Float64 };
         var block = new MultiHead(new MultiHeadOptions { EmbedDim = 8, HiddenSize = 8, NumHeads = 2, Causal = causal }, parameters);
-        var model = new LanguageModel(Vocabulary, block, tied, positions, parameters);
+        var model = new LanguageModel(Vocabulary, block, tied, positions, parameters, logitCap: cap);
         model.Eval();
         return model;
     }

@@ -160,12 +160,5 @@ public class BlockPageTests
 
     private static string PageOf(string block) => RepositoryFiles.At("docs", "blocks", $"{block}.md");
 
-    private static void Check(string block, [CallerFilePath] string here = "")
-    {
-        var page = File.ReadAllText(PageOf(block)).Split("```csharp\n")[1].Split("```")[0].TrimEnd().Split('\n');
-        var source = File.ReadAllLines(here);
-        var start = Array.FindIndex(source, line => line.Contains($"void Page_{block}()", StringComparison.Ordinal)) + 2;
-        var lines = source[start..].TakeWhile(line => !line.Contains("Check(", StringComparison.Ordinal)).Select(line => line.Length > 8 ? line[8..] : "").ToArray();
-        Assert.Equal(lines, page);
-    }
+    private static void Check(string block, [CallerFilePath] string here = "") => PageExample.Check(PageOf(block), $"void Page_{block}()", here);
 }

@@ -41,22 +41,27 @@ public class BlockLawTests
     public void A_batch_row_sees_the_others_only_where_the_block_says_so(string block, string name)
     {
         var model = SmallBlocks.Build(block, name);
-        Pieces.Check(model.MixesBatch ? 1 : 6, cut =>
+        (Tensor X, SequenceInputs Inputs, Tensor Alone, Tensor Among) Run(int seed, int length)
         {
-            using var off = Tensor.NoGrad();
-            var random = new Generator((ulong)cut.Seed);
-            var length = model.MixesBatch ? 12 : cut.Total;
+            var random = new Generator((ulong)seed);
             var (x, inputs) = SmallBlocks.Input(model, 3, length, random);
             var (y, _) = SmallBlocks.Input(model, 3, length, random);
             var mixed = Tensor.Cat([y.Narrow(0, 0, 1) * 3, x.Narrow(0, 1, 1), y.Narrow(0, 2, 1)]);
-            var states = model.ForwardSequence(x, inputs).Narrow(0, 1, 1);
-            var among = model.ForwardSequence(mixed, inputs).Narrow(0, 1, 1);
-            if (model.MixesBatch)
-            {
-                Assert.NotEqual(states.ToArray<double>(), among.ToArray<double>());
-                return;
-            }
+            return (x, inputs, model.ForwardSequence(x, inputs).Narrow(0, 1, 1), model.ForwardSequence(mixed, inputs).Narrow(0, 1, 1));
+        }
 
+        if (model.MixesBatch)
+        {
+            // What the rows share is a maximum, which this row may hold itself.
+            using var off = Tensor.NoGrad();
+            Assert.Contains(Enumerable.Range(0, 20).Select(seed => Run(seed, 12)), r => !r.Alone.ToArray<double>().SequenceEqual(r.Among.ToArray<double>()));
+            return;
+        }
+
+        Pieces.Check(6, cut =>
+        {
+            using var off = Tensor.NoGrad();
+            var (x, inputs, states, among) = Run(cut.Seed, cut.Total);
             Near.Same(states, among);
             var alone = new SequenceInputs { KeyMask = inputs.KeyMask?.Narrow(0, 1, 1), Reset = inputs.Reset?.Narrow(0, 1, 1) };
             Near.Equal(states, model.ForwardSequence(x.Narrow(0, 1, 1), alone));

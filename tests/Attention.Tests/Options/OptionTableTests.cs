@@ -55,6 +55,20 @@ public class OptionTableTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void Advice_names_only_options_that_the_block_has(string name)
+    {
+        var rows = Blocks.Find(name).Options.Rows.Select(r => r.Name).ToHashSet();
+        // A number of heads, or a head width, that does not divide the hidden size.
+        var heads = rows.Intersect(["num_heads", "head_size", "state_expansion"]).SingleOrDefault();
+        if (heads is null) return; // No heads.
+        var e = Assert.Throws<OptionException>(() => Blocks.Build(name, $$"""{"embed_dim": 4, "hidden_size": 8, "{{heads}}": 3}"""));
+        Assert.Contains($"{heads} 3", e.Message);
+        var others = Blocks.All.SelectMany(b => b.Options.Rows).Select(r => r.Name).Where(n => n.Contains('_')).Except(rows);
+        Assert.All(others, n => Assert.DoesNotContain(n, e.Message));
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void The_input_width_must_be_given(string name) =>
         Assert.Contains("embed_dim is missing", Assert.Throws<OptionException>(() => Blocks.Build(name, "{}")).Message);
 

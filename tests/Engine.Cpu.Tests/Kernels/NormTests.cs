@@ -123,6 +123,28 @@ public sealed class NormTests
         Assert.Equal([6.0], found.DBias);
     }
 
+    private static string? ComplaintOfSize<T>(NormKernel kernel, int n, int seed, int exponent, double epsilon) where T : unmanaged, INumber<T>
+    {
+        // Mantissas short enough that a scaled row has the very same ones.
+        var random = new Random(seed);
+        double[] Numbers(int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(-2000, 2000) / 1024.0)];
+        var operands = new Operands(Numbers(2 * n), Numbers(2 * n), Numbers(n), Numbers(n), 2, n);
+        Results plain = Run<T>(kernel, operands, 0), scaled = Run<T>(kernel, operands with { X = [.. operands.X.Select(v => Math.ScaleB(v, exponent))] }, 0);
+        var tolerance = 32 * epsilon * (1 + Math.Log2(n));
+        var slope = plain.Dx.Select(Math.Abs).Max() + Model(kernel, operands, 0).Slope;
+        return Difference($"2^{exponent}: y", scaled.Y, plain.Y, tolerance) ?? Difference($"2^{exponent}: dweight", scaled.DWeight, plain.DWeight, tolerance) ??
+            Difference($"2^{exponent}: dx", [.. scaled.Dx.Select(v => Math.ScaleB(v, exponent))], plain.Dx, tolerance * (1 + slope));
+    }
+
+    [Property]
+    public Property Without_eps_a_norm_does_not_see_the_size_of_its_row(byte n, int seed, byte power, bool negative, bool rms)
+    {
+        int width = 2 + n % 100, exponent = (negative ? -1 : 1) * power;
+        var kernel = rms ? NormKernel.Rms : NormKernel.Layer;
+        return Law.Holds(ComplaintOfSize<float>(kernel, width, seed, exponent * 110 / 255, Math.Pow(2, -24)) ??
+            ComplaintOfSize<double>(kernel, width, seed, exponent * 950 / 255, Math.Pow(2, -53)));
+    }
+
     [Fact]
     public void Results_that_are_not_wanted_are_left_out()
     {

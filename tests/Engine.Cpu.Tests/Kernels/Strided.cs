@@ -10,28 +10,19 @@ internal static class Strided
     public static Tensor Random<T>(Random random, int[] dims, bool unitLast = false, bool written = false)
         where T : unmanaged, IFloatingPointIeee754<T>
     {
-        var strides = new long[dims.Length];
+        var last = unitLast ? dims.Length - 1 : -1;
         var order = Enumerable.Range(0, dims.Length).ToArray();
         random.Shuffle(order);
-        if (unitLast) order = [.. order.Where(axis => axis != dims.Length - 1), dims.Length - 1];
-        long step = 1, offset = 0;
-        foreach (var axis in order.Reverse())
+        if (unitLast) order = [.. order.Where(axis => axis != last), last];
+        int[] steps = [.. dims.Select((_, axis) => axis == last ? 1 : random.Next(8) switch
         {
-            var last = unitLast && axis == dims.Length - 1;
-            if (!last && !written && random.Next(6) == 0) continue; // stride 0
-            if (!last && random.Next(4) == 0) step *= 2;
-            strides[axis] = step;
-            step *= Math.Max(dims[axis], 1);
-            if (last || written || random.Next(5) > 0) continue;
-            offset += strides[axis] * (Math.Max(dims[axis], 1) - 1);
-            strides[axis] = -strides[axis];
-        }
-
-        offset += random.Next(5);
-        var t = new Tensor(CpuBackend.Instance.Allocate(Math.Max(1, offset + step + 3) * (typeof(T) == typeof(float) ? 4 : 8)),
-            new Layout(dims, strides), offset, DTypes.Of<T>());
-        var all = Memory<T>(t);
-        all.Fill(T.NaN);
+            0 => 2,
+            1 when !written => 0,
+            2 when !written => -1,
+            3 when !written => -2,
+            _ => 1,
+        })];
+        var t = new TensorCase(dims, order, steps, random.Next(5), Seed: 0).Build(_ => T.NaN);
         foreach (var index in Indices(dims)) At<T>(t, index) = T.CreateChecked(Normal(random));
         return t;
     }

@@ -50,6 +50,16 @@ public class InitializerTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public void A_skipped_rule_leaves_0_and_its_stream_alone(string name)
+    {
+        var options = Float64(7) with { SkipInit = true };
+        var before = options.Generator!.Save();
+        Assert.All(All().Single(i => i.Name == name).Rule.Create([6, 5], options).ToArray<double>(), v => Assert.Equal(0, v));
+        Assert.Equal(before, options.Generator.Save());
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void The_same_stream_gives_the_same_values_and_the_next_draw_others(string name)
     {
         var rule = All().Single(i => i.Name == name).Rule;

@@ -1,0 +1,24 @@
+using Edifice.Bench.Measure;
+using ScottPlot;
+
+namespace Edifice.Bench.Output;
+
+/// <summary>How many times faster than libtorch each row is, as bars; the line at 1 is where both are equal.</summary>
+internal static class RatioPlot
+{
+    public static void Write(string path, string title, IReadOnlyList<Row> rows)
+    {
+        var shown = rows.Where(r => double.IsFinite(r.Ratio)).Reverse().ToArray();
+        if (shown.Length == 0) return;
+        var plot = new Plot();
+        var bars = plot.Add.Bars([.. shown.Select(r => r.Ratio)]);
+        bars.Horizontal = true;
+        plot.Add.VerticalLine(1);
+        plot.Axes.Left.SetTicks([.. shown.Select((_, i) => (double)i)], [.. shown.Select(r => r.Name)]);
+        plot.Axes.Left.MajorTickStyle.Length = 0;
+        plot.Axes.Margins(left: 0);
+        plot.Title(title);
+        plot.XLabel("times as fast as libtorch");
+        plot.SavePng(path, 1000, 120 + 22 * shown.Length);
+    }
+}

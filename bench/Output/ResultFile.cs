@@ -1,0 +1,45 @@
+using System.Text.Json;
+using Edifice.Bench.Measure;
+
+namespace Edifice.Bench.Output;
+
+/// <summary>Rows as JSON, for comparing runs.</summary>
+internal static class ResultFile
+{
+    public static void Write(string path, string machine, string libtorch, Session session, IReadOnlyList<Row> rows)
+    {
+        using var stream = File.Create(path);
+        using var json = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true });
+        json.WriteStartObject();
+        json.WriteString("machine", machine);
+        json.WriteString("libtorch", libtorch);
+        json.WriteNumber("threads", session.Threads);
+        json.WriteNumber("float_peak_gflops", Math.Round(session.Limits.SinglePeak / 1e9, 1));
+        json.WriteNumber("double_peak_gflops", Math.Round(session.Limits.DoublePeak / 1e9, 1));
+        json.WriteNumber("copy_gigabytes_per_second", Math.Round(session.Limits.CopyBandwidth / 1e9, 2));
+        json.WriteStartArray("rows");
+        foreach (var row in rows)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", row.Name);
+            Number(json, "ours_ms", row.OursMs);
+            Number(json, "libtorch_ms", row.LibtorchMs);
+            Number(json, "ratio", row.Ratio);
+            Number(json, "limit_share", row.LimitShare);
+            json.WriteString("limit", row.Limit);
+            Number(json, "max_diff", row.MaxDiff);
+            json.WriteBoolean("agrees", row.Agrees);
+            json.WriteString("libtorch_form", row.Libtorch);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void Number(Utf8JsonWriter json, string name, double value)
+    {
+        if (double.IsFinite(value)) json.WriteNumber(name, double.Parse(value.ToString("G5", null), null));
+        else json.WriteNull(name);
+    }
+}
