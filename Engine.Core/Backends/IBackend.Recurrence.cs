@@ -33,6 +33,13 @@ public partial interface IBackend
     /// <summary>Backward of the forward-running <see cref="LinearScan"/>: dh [B, L, D], dfinal [B, D] or null.</summary>
     void LinearScanVjp(Tensor dh, Tensor? dfinal, Tensor a, Tensor h, Tensor? initial, Tensor da, Tensor db, Tensor? dinitial);
 
+    /// <summary>y[m] = x + (previous - x) mix[m] with previous_t = x_{t-1} and <paramref name="initial"/> [B, D] before the first step; x
+    /// [B, L, D], mix [M, D], y [M, B, L, D].</summary>
+    void TokenShift(Tensor x, Tensor mix, Tensor? initial, Tensor y);
+
+    /// <summary>Backward of <see cref="TokenShift"/>; dinitial is null where it is not wanted.</summary>
+    void TokenShiftVjp(Tensor dy, Tensor x, Tensor mix, Tensor? initial, Tensor dx, Tensor dmix, Tensor? dinitial);
+
     /// <summary>Steps between the states that <see cref="MatrixState"/> keeps for its backward pass.</summary>
     /// <param name="chunk">As in <see cref="MatrixStateSpec"/>.</param>
     int MatrixStateSpacing(int chunk);

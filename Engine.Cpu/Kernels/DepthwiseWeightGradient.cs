@@ -37,18 +37,8 @@ internal unsafe struct DepthwiseWeightGradient<T> : ILanesAction<T> where T : un
         var perStep = split.NanosecondsPerStep(2 * sizeof(T)) * (1 + 0.5 * Taps);
         WorkerPool.For(split.Count * stretches, perStep * StretchLength, ref body);
 
-        for (long step = 1; step < stretches; step *= 2)
-            for (long i = 0; i + step < stretches; i += 2 * step) Add<V>(sums.Pointer + i * size, sums.Pointer + (i + step) * size, size);
+        StretchSums<V, T>.Fold(sums.Pointer, stretches, size);
         Write(sums.Pointer, stretches > 0);
-    }
-
-    private static void Add<V>(T* a, T* b, long count) where V : unmanaged, ILanes<V, T>
-    {
-        for (; count > 0; count -= V.Count, a += V.Count, b += V.Count)
-        {
-            var n = (int)Math.Min(count, V.Count);
-            V.StorePartial(V.LoadPartial(a, n) + V.LoadPartial(b, n), a, n);
-        }
     }
 
     private readonly void Write(T* sums, bool any)

@@ -52,6 +52,43 @@ internal sealed partial class ReferenceBackend
         StoreOrNot(dinitial, ri);
     }
 
+    public void TokenShift(Tensor x, Tensor mix, Tensor? initial, Tensor y)
+    {
+        int batch = x.Layout.Dims[0], length = x.Layout.Dims[1], width = x.Layout.Dims[2], plane = batch * length * width;
+        double[] p = Load(x), w = Load(mix), r = new double[w.Length / Math.Max(1, width) * plane];
+        var start = LoadOrNull(initial);
+        for (var i = 0; i < r.Length; i++)
+        {
+            var (m, at) = (i / plane, i % plane);
+            r[i] = p[at] + (Before(p, start, at, length, width) - p[at]) * w[m * width + at % width];
+        }
+
+        Store(y, r);
+    }
+
+    public void TokenShiftVjp(Tensor dy, Tensor x, Tensor mix, Tensor? initial, Tensor dx, Tensor dmix, Tensor? dinitial)
+    {
+        int batch = x.Layout.Dims[0], length = x.Layout.Dims[1], width = x.Layout.Dims[2], plane = batch * length * width;
+        double[] g = Load(dy), p = Load(x), w = Load(mix), rx = new double[p.Length], rw = new double[w.Length], ri = new double[batch * width];
+        var start = LoadOrNull(initial);
+        for (var i = 0; i < g.Length; i++)
+        {
+            int m = i / plane, at = i % plane, c = at % width, t = at / width % length;
+            rx[at] += g[i] * (1 - w[m * width + c]);
+            if (t > 0) rx[at - width] += g[i] * w[m * width + c];
+            else ri[at / width / length * width + c] += g[i] * w[m * width + c];
+            rw[m * width + c] += g[i] * (Before(p, start, at, length, width) - p[at]);
+        }
+
+        Store(dx, rx);
+        Store(dmix, rw);
+        StoreOrNot(dinitial, ri);
+    }
+
+    /// <summary>The element one step before, from the state at the first step.</summary>
+    private static double Before(double[] x, double[]? initial, int at, int length, int width) =>
+        at / width % length > 0 ? x[at - width] : initial?[at / width / length * width + at % width] ?? 0;
+
     public void MatrixState(in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? a, Tensor? b,
         Tensor? initial, Tensor output, Tensor final, Tensor? kept)
     {
