@@ -96,38 +96,53 @@ internal unsafe struct ChunkedStateTile<V, T>
     /// <param name="end">One past the last.</param>
     /// <param name="firstValue">First value channel.</param>
     /// <param name="values">How many of them.</param>
-    public void Load(long batch, long head, int start, int end, int firstValue, int values)
+    /// <param name="next">How many steps from here on the steps lie that will be read some time later.</param>
+    public void Load(long batch, long head, int start, int end, int firstValue, int values, int next)
     {
         var p = Problem;
         (Start, Count) = (start, end - start);
         var key = p->Key(batch, start, head);
-        Copy(p->Q + key, p->KeyStep, p->KeyWidth, V.Const(p->Scale), Q, KeyPitch);
-        Copy(p->K + key, p->KeyStep, p->KeyWidth, V.Const(1), K, KeyPitch);
-        Copy(p->V + p->Value(batch, start, head) + firstValue, p->ValueStep, values, V.Const(1), Values, ValuePitch);
-        for (var t = 0; t < Count && Channelwise; t++) p->Fade<V>(batch, start + t, head, Fades + (long)t * KeyPitch);
+        Copy(p->Q + key, p->KeyStep, p->KeyWidth, V.Const(p->Scale), Q, KeyPitch, next);
+        Copy(p->K + key, p->KeyStep, p->KeyWidth, V.Const(1), K, KeyPitch, next);
+        Copy(p->V + p->Value(batch, start, head) + firstValue, p->ValueStep, values, V.Const(1), Values, ValuePitch, next);
+        for (var t = 0; t < Count && Channelwise; t++) p->Fade<V>(batch, start + t, head, Fades + (long)t * KeyPitch, next);
         if (!Delta) return;
-        Copy(p->A + key, p->KeyStep, p->KeyWidth, V.Const(1), A, KeyPitch);
-        Copy(p->B + key, p->KeyStep, p->KeyWidth, V.Const(1), B, KeyPitch);
+        Copy(p->A + key, p->KeyStep, p->KeyWidth, V.Const(1), A, KeyPitch, next);
+        Copy(p->B + key, p->KeyStep, p->KeyWidth, V.Const(1), B, KeyPitch, next);
     }
 
     /// <summary>Vectors of consecutive steps, times a number, into rows of whole registers.</summary>
-    public readonly void Copy(T* source, nint step, int width, V factor, T* target, int pitch)
+    /// <remarks>A head's vectors lie far apart, which the processor does not foresee: those <paramref name="next"/> steps further on are
+    /// asked for here.</remarks>
+    public readonly void Copy(T* source, nint step, int width, V factor, T* target, int pitch, int next)
     {
+        var ahead = next * step;
         for (var t = 0; t < Count; t++, source += step, target += pitch)
         {
             var x = 0;
-            for (; x + V.Count <= width; x += V.Count) V.Store(factor * V.Load(source + x), target + x);
+            for (; x + V.Count <= width; x += V.Count)
+            {
+                CacheHint.Prefetch(source + ahead + x);
+                V.Store(factor * V.Load(source + x), target + x);
+            }
+
             if (x < width) V.Store(factor * V.LoadPartial(source + x, width - x), target + x);
         }
     }
 
     /// <summary>Rows of whole registers back to vectors of consecutive steps, times a number.</summary>
-    public readonly void CopyBack(T* source, int pitch, V factor, T* target, nint step, int width)
+    public readonly void CopyBack(T* source, int pitch, V factor, T* target, nint step, int width, int next)
     {
+        var ahead = next * step;
         for (var t = 0; t < Count; t++, source += pitch, target += step)
         {
             var x = 0;
-            for (; x + V.Count <= width; x += V.Count) V.Store(factor * V.Load(source + x), target + x);
+            for (; x + V.Count <= width; x += V.Count)
+            {
+                CacheHint.Prefetch(target + ahead + x);
+                V.Store(factor * V.Load(source + x), target + x);
+            }
+
             if (x < width) V.StorePartial(factor * V.Load(source + x), target + x, width - x);
         }
     }
