@@ -26,9 +26,11 @@ internal static class AttentionKernels
         using var scope = Tensor.Scope();
         using var disposed = NewDisposeScope();
         var random = new Engine.Generator(4);
-        Tensor Draw() => Tensor.Randn([1, Heads, length, Width], generator: random);
+        Tensor Draw() => Tensor.Randn([1, length, Heads, Width], generator: random);
         Tensor q = Draw().RequiresGrad(), k = Draw().RequiresGrad(), v = Draw().RequiresGrad(), g = Draw();
-        TorchSharp.torch.Tensor tq = q.Twin().requires_grad_(), tk = k.Twin().requires_grad_(), tv = v.Twin().requires_grad_(), tg = g.Twin();
+        // Each engine gets the layout it likes best: libtorch has the heads outside.
+        static TorchSharp.torch.Tensor HeadsOutside(Tensor x) => x.Twin().transpose(1, 2).contiguous();
+        TorchSharp.torch.Tensor tq = HeadsOutside(q).requires_grad_(), tk = HeadsOutside(k).requires_grad_(), tv = HeadsOutside(v).requires_grad_(), tg = HeadsOutside(g);
         var options = new AttentionOptions { Causal = causal };
         // Two products forward; backward five, one of them the scores again. Causal: half of the pairs.
         var pairs = causal ? length * (length + 1.0) / 2 : (double)length * length;
@@ -39,13 +41,13 @@ internal static class AttentionKernels
             return session.Pair.Run(name, work,
                 () => { using var off = Tensor.NoGrad(); using var s = Tensor.Scope(); _ = Tensor.Attention(q, k, v, options); },
                 () => { using var off = no_grad(); using var y = nn.functional.scaled_dot_product_attention(tq, tk, tv, is_casual: causal); },
-                () => Difference.Of(Tensor.Attention(q, k, v, options).Output, nn.functional.scaled_dot_product_attention(tq, tk, tv, is_casual: causal)), Form);
+                () => Difference.Of(Tensor.Attention(q, k, v, options).Output, nn.functional.scaled_dot_product_attention(tq, tk, tv, is_casual: causal).transpose(1, 2)), Form);
 
         Tensor[] Ours() => Gradients.Of([Tensor.Attention(q, k, v, options).Output], [q, k, v], [g])!;
         TorchSharp.torch.Tensor[] Theirs() => [.. autograd.grad([nn.functional.scaled_dot_product_attention(tq, tk, tv, is_casual: causal)], [tq, tk, tv], [tg])];
         return session.Pair.Run(name, work,
             () => { using var s = Tensor.Scope(); Ours(); },
             () => { using var s = NewDisposeScope(); Theirs(); },
-            () => Ours().Zip(Theirs(), (a, b) => Difference.Of(a, b, 2e-5)).Aggregate((a, b) => a | b), Form);
+            () => Ours().Zip(Theirs(), (a, b) => Difference.Of(a, b.transpose(1, 2), 2e-5)).Aggregate((a, b) => a | b), Form);
     }
 }
