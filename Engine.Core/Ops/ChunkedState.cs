@@ -12,7 +12,6 @@ internal static class ChunkedState
     public static (Tensor Output, Tensor FinalState) Run(
         in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? initial, int chunk, int subChunk = 16)
     {
-        if (subChunk < 1) throw new TensorException($"the sub-chunk size must be at least 1, got {subChunk}");
         int batch = q.Layout.Dims[0], length = q.Layout.Dims[1], heads = q.Layout.Dims[2], dk = q.Layout.Dims[3], dv = v.Layout.Dims[3];
         var state = initial ?? Tensor.Zeros([batch, heads, dk, dv], q.DType, q.Device);
         var outputs = new List<Tensor>();

@@ -9,10 +9,10 @@ namespace Edifice.Engine
         /// <summary>Step by step with the state in cache.</summary>
         Recurrent,
 
-        /// <summary>By chunks, as matrix products.</summary>
+        /// <summary>By chunks, as matrix products: the fastest for more than a few steps.</summary>
         Chunkwise,
 
-        /// <summary>One chunk of the whole length: dense L × L scores.</summary>
+        /// <summary>One chunk of the whole length: dense L × L scores, composed of tensor ops.</summary>
         Parallel,
     }
 
@@ -27,8 +27,8 @@ namespace Edifice.Engine
         /// <param name="scale">Usually dk^(-1/2).</param>
         /// <param name="initialState">[B, h, dk, dv]; null: zero.</param>
         /// <param name="mode">How to compute it.</param>
-        /// <param name="chunkSize">Steps per chunk of the chunkwise mode.</param>
-        /// <param name="subChunkSize">Steps per sub-chunk.</param>
+        /// <param name="chunkSize">The most steps per chunk of the chunkwise mode; a backward pass keeps one state per chunk.</param>
+        /// <param name="subChunkSize">Steps per sub-chunk of the parallel mode. Fused kernels cut chunks as suits the device.</param>
         /// <returns>o [B, L, h, dv] and the state after the last step.</returns>
         public static (Tensor Output, Tensor FinalState) GatedLinearAttention(
             Tensor q, Tensor k, Tensor v, Tensor logDecay, double scale, Tensor? initialState = null,
@@ -43,7 +43,7 @@ namespace Edifice.Engine
         /// <param name="scale">Multiplies the outputs.</param>
         /// <param name="initialState">[B, h, dk, dv]; null: zero.</param>
         /// <param name="mode">How to compute it.</param>
-        /// <param name="chunkSize">Steps per chunk of the chunkwise mode.</param>
+        /// <param name="chunkSize">The most steps per chunk of the chunkwise mode; a backward pass keeps one state per chunk.</param>
         public static (Tensor Output, Tensor FinalState) Retention(
             Tensor q, Tensor k, Tensor v, double[] gamma, double scale = 1, Tensor? initialState = null,
             RecurrenceMode mode = RecurrenceMode.Recurrent, int chunkSize = 64) =>
@@ -58,8 +58,8 @@ namespace Edifice.Engine
         /// <param name="scale">Multiplies the outputs.</param>
         /// <param name="initialState">[B, h, d, dv]; null: zero.</param>
         /// <param name="mode">How to compute it.</param>
-        /// <param name="chunkSize">Steps per chunk of the chunkwise mode.</param>
-        /// <param name="subChunkSize">Steps per sub-chunk.</param>
+        /// <param name="chunkSize">The most steps per chunk of the chunkwise mode; a backward pass keeps one state per chunk.</param>
+        /// <param name="subChunkSize">Steps per sub-chunk of the parallel mode. Fused kernels cut chunks as suits the device.</param>
         public static (Tensor Output, Tensor FinalState) Hgrn2(
             Tensor q, Tensor f, Tensor i, Tensor? lowerBound = null, double scale = 1, Tensor? initialState = null,
             RecurrenceMode mode = RecurrenceMode.Recurrent, int chunkSize = 64, int subChunkSize = 16)
@@ -90,7 +90,7 @@ namespace Edifice.Engine
         /// <param name="b">[B, L, h, dk].</param>
         /// <param name="initialState">[B, h, dk, dv], key axis first; null: zero.</param>
         /// <param name="mode">Recurrent or chunkwise.</param>
-        /// <param name="chunkSize">Steps per chunk.</param>
+        /// <param name="chunkSize">The most steps per chunk of the chunkwise mode; a backward pass keeps one state per chunk.</param>
         public static (Tensor Output, Tensor FinalState) Wkv7(
             Tensor r, Tensor logW, Tensor k, Tensor v, Tensor a, Tensor b, Tensor? initialState = null,
             RecurrenceMode mode = RecurrenceMode.Recurrent, int chunkSize = 64)
@@ -126,7 +126,10 @@ namespace Edifice.Engine
                 return (normalize ? y / (Einsum("bqhd,bkhd->bqh", q, k) + eps).Unsqueeze(-1) : y, null, null);
             }
 
-            var (output, final) = MatrixState.Run("linear_attention", new MatrixStateSpec(StateDecayKind.None, null, 1), q, k, v, null, null, null, initialState);
+            // One token, as in streaming, is one step.
+            var mode = q.Rank > 1 && q.Layout.Dims[1] == 1 ? RecurrenceMode.Recurrent : RecurrenceMode.Chunkwise;
+            var (output, final) = RecurrenceOps.Run(
+                "linear_attention", new MatrixStateSpec(StateDecayKind.None, null, 1), q, k, v, null, initialState, mode, chunk: 64, subChunk: 16);
             if (!normalize) return (output, final, null);
             var z = k.CumSum(1);
             if (initialZ is not null) z += initialZ.Unsqueeze(1);
@@ -144,7 +147,9 @@ namespace Edifice.Engine.Ops
         public static (Tensor Output, Tensor FinalState) Run(
             string op, in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? initial, RecurrenceMode mode, int chunk, int subChunk)
         {
-            if (mode != RecurrenceMode.Parallel) return MatrixState.Run(op, spec with { Chunk = Chunk(op, mode, chunk) }, q, k, v, decay, null, null, initial);
+            if (subChunk < 1) throw new TensorException($"{op}: the sub-chunk size must be at least 1, got {subChunk}");
+            var size = Chunk(op, mode, chunk);
+            if (mode != RecurrenceMode.Parallel) return MatrixState.Run(op, spec with { Chunk = size }, q, k, v, decay, null, null, initial);
             MatrixState.Check(op, spec, q, k, v, decay, null, null, initial);
             return ChunkedState.Run(spec, q, k, v, decay, initial, q.Layout.Dims[1], subChunk);
         }
@@ -152,9 +157,8 @@ namespace Edifice.Engine.Ops
         /// <summary>The chunk size that makes the kernel work as the mode says; 0: step by step.</summary>
         public static int Chunk(string op, RecurrenceMode mode, int chunk)
         {
-            if (mode == RecurrenceMode.Recurrent) return 0;
             if (chunk < 1) throw new TensorException($"{op}: the chunk size must be at least 1, got {chunk}");
-            return chunk;
+            return mode == RecurrenceMode.Recurrent ? 0 : chunk;
         }
 
         private static OpResults Named(string name, (Tensor Output, Tensor FinalState) r) => [(name, r.Output), ("final_state", r.FinalState)];

@@ -47,7 +47,7 @@ internal unsafe struct ChunkedStateBackward<V, T> : ITiles
             {
                 end = ChunkedStateTile<V, T>.End(p, start);
                 var state = states + count * stateSize;
-                tiles[count].Load(batch, head, start, end, 0, p->ValueWidth);
+                tiles[count].Load(batch, head, start, end, 0, p->ValueWidth, -p->Spacing);
                 tiles[count].Form();
                 if (tiles[count].Delta) tiles[count].Solve(state);
                 if (end < last) tiles[count].Advance(state, state + stateSize);
@@ -117,7 +117,7 @@ internal unsafe struct ChunkedStateBackward<V, T> : ITiles
             var p = _problem;
             var delta = steps.Delta;
             var value = p->Value(_batch, steps.Start, _head);
-            steps.Copy(p->DOut + value, p->ValueStep, p->ValueWidth, V.Const(1), _dOut, _valuePitch);
+            steps.Copy(p->DOut + value, p->ValueStep, p->ValueWidth, V.Const(1), _dOut, _valuePitch, -Rows);
             Columns(_dOut, _dOutColumns);
             Columns(steps.Values, _valueColumns);
 
@@ -132,7 +132,7 @@ internal unsafe struct ChunkedStateBackward<V, T> : ITiles
                 Columns(_dU, _dUColumns);
             }
 
-            steps.CopyBack(_dValues, _valuePitch, V.Const(1), p->DV + value, p->ValueStep, p->ValueWidth);
+            steps.CopyBack(_dValues, _valuePitch, V.Const(1), p->DV + value, p->ValueStep, p->ValueWidth, -Rows);
 
             // Derivatives of the scores, and what the states before and after have to do with the key channels.
             Scores(steps, _dOut, _valueColumns, _dQK);
@@ -223,18 +223,18 @@ internal unsafe struct ChunkedStateBackward<V, T> : ITiles
         {
             var p = _problem;
             var key = p->Key(_batch, steps.Start, _head);
-            steps.CopyBack(_dQ, _keyPitch, V.Const(p->Scale), p->DQ + key, p->KeyStep, p->KeyWidth);
-            steps.CopyBack(_dK, _keyPitch, V.Const(1), p->DK + key, p->KeyStep, p->KeyWidth);
+            steps.CopyBack(_dQ, _keyPitch, V.Const(p->Scale), p->DQ + key, p->KeyStep, p->KeyWidth, -Rows);
+            steps.CopyBack(_dK, _keyPitch, V.Const(1), p->DK + key, p->KeyStep, p->KeyWidth, -Rows);
             if (steps.Delta)
             {
-                steps.CopyBack(_dA, _keyPitch, V.Const(1), p->DA + key, p->KeyStep, p->KeyWidth);
-                steps.CopyBack(_dB, _keyPitch, V.Const(1), p->DB + key, p->KeyStep, p->KeyWidth);
+                steps.CopyBack(_dA, _keyPitch, V.Const(1), p->DA + key, p->KeyStep, p->KeyWidth, -Rows);
+                steps.CopyBack(_dB, _keyPitch, V.Const(1), p->DB + key, p->KeyStep, p->KeyWidth, -Rows);
             }
 
             if (p->DDecay == null) return;
             for (var x = 0; p->Kind == StateDecayKind.Log && x < steps.Count * _keyPitch; x += V.Count)
                 V.Store(V.Load(_dFade + x) * V.Load(steps.Fades + x), _dFade + x);
-            steps.CopyBack(_dFade, _keyPitch, V.Const(1), p->DDecay + key, p->KeyStep, p->KeyWidth);
+            steps.CopyBack(_dFade, _keyPitch, V.Const(1), p->DDecay + key, p->KeyStep, p->KeyWidth, -Rows);
         }
     }
 }

@@ -48,11 +48,11 @@ internal unsafe struct ChunkedStateForward<V, T> : ITiles
             end = ChunkedStateTile<V, T>.End(p, start);
             if (p->Kept != null && start % p->Spacing == 0)
                 p->Save(s, valuePitch, p->Kept + p->KeptState(batch, head, start / p->Spacing), first, width);
-            steps.Load(batch, head, start, end, first, width);
+            steps.Load(batch, head, start, end, first, width, ChunkedStateTile<V, T>.Rows);
             steps.Form();
             if (steps.Delta) steps.Solve(s);
             steps.Read(s, output);
-            steps.CopyBack(output, valuePitch, V.Const(1), p->Output + p->Value(batch, start, head) + first, p->ValueStep, width);
+            steps.CopyBack(output, valuePitch, V.Const(1), p->Output + p->Value(batch, start, head) + first, p->ValueStep, width, ChunkedStateTile<V, T>.Rows);
             steps.Advance(s, s);
         }
 

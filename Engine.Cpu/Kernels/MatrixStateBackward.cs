@@ -37,7 +37,7 @@ internal unsafe struct MatrixStateBackward<V, T> : ITiles
                 var n = t - first;
                 var key = p->Key(batch, t, head);
                 T* before = states + n * size, u = us + (long)n * stride, fade = fades + (long)n * rows;
-                p->Fade<V>(batch, t, head, fade);
+                p->Fade<V>(batch, t, head, fade, 1);
                 new Span<T>(p->V + p->Value(batch, t, head), width).CopyTo(new Span<T>(value, width));
                 if (p->A != null) MatrixStateStep<V, T>.Read(before, p->A + key, rows, stride, u);
                 MatrixStateStep<V, T>.Advance(

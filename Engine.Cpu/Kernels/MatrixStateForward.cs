@@ -26,7 +26,7 @@ internal unsafe struct MatrixStateForward<V, T> : ITiles
         {
             if (p->Kept != null && t % p->Spacing == 0) p->Save(state, stride, p->Kept + p->KeptState(batch, head, t / p->Spacing), 0, width);
             var key = p->Key(batch, t, head);
-            p->Fade<V>(batch, t, head, fade);
+            p->Fade<V>(batch, t, head, fade, 1);
             for (var i = 0; i < rows; i++) query[i] = scale * p->Q[key + i];
             new Span<T>(p->V + p->Value(batch, t, head), width).CopyTo(new Span<T>(value, width));
             if (p->A != null) MatrixStateStep<V, T>.Read(state, p->A + key, rows, stride, u);

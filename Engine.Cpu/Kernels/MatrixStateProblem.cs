@@ -57,7 +57,12 @@ internal unsafe struct MatrixStateProblem<T> where T : unmanaged, IFloatingPoint
     public readonly long KeptState(long batch, long head, int index) => ((batch * Heads + head) * KeptCount + index) * KeyWidth * ValueWidth;
 
     /// <summary>The factors by which the rows of the state fade at a step, as numbers.</summary>
-    public readonly void Fade<V>(long batch, int t, long head, T* factors) where V : unmanaged, ILanes<V, T>
+    /// <param name="batch">Batch row.</param>
+    /// <param name="t">Step.</param>
+    /// <param name="head">Head.</param>
+    /// <param name="factors">Receives them.</param>
+    /// <param name="next">How many steps from here on the steps lie that will be read some time later.</param>
+    public readonly void Fade<V>(long batch, int t, long head, T* factors, int next) where V : unmanaged, ILanes<V, T>
     {
         switch (Kind)
         {
@@ -72,8 +77,10 @@ internal unsafe struct MatrixStateProblem<T> where T : unmanaged, IFloatingPoint
                 break;
             default:
                 var source = Decay + Key(batch, t, head);
+                var ahead = next * KeyStep;
                 for (var i = 0; i < KeyWidth; i += V.Count)
                 {
+                    CacheHint.Prefetch(source + ahead + i);
                     var n = Math.Min(V.Count, KeyWidth - i);
                     V.StorePartial(LaneMath.Exp<V, T>(V.LoadPartial(source + i, n)), factors + i, n);
                 }

@@ -28,32 +28,50 @@ public class LongSequenceTests
 
     private static Tensor Single(Tensor x) => x.To(DType.Float32);
 
-    [Fact]
-    public void Gated_linear_attention_stays_finite_and_close()
+    [Theory]
+    [InlineData(RecurrenceMode.Recurrent)]
+    [InlineData(RecurrenceMode.Chunkwise)]
+    public void Gated_linear_attention_stays_finite_and_close(RecurrenceMode mode)
     {
         Tensor q = Normal(1), k = Normal(2) * 0.01, v = Normal(3), g = LogDecay();
-        Close(Tensor.GatedLinearAttention(Single(q), Single(k), Single(v), Single(g), 0.5).Output, Tensor.GatedLinearAttention(q, k, v, g, 0.5).Output);
+        Close(Tensor.GatedLinearAttention(Single(q), Single(k), Single(v), Single(g), 0.5, mode: mode).Output, Tensor.GatedLinearAttention(q, k, v, g, 0.5).Output);
     }
 
     [Theory]
-    [InlineData(0.0)]
-    [InlineData(0.5)]
-    [InlineData(1 - 1.0 / 4096)]
-    [InlineData(1.0)]
-    public void Retention_stays_finite_and_close(double gamma)
+    [InlineData(RecurrenceMode.Recurrent)]
+    [InlineData(RecurrenceMode.Chunkwise)]
+    public void Hgrn2_stays_finite_and_close(RecurrenceMode mode)
     {
-        Tensor q = Normal(1), k = Normal(2) * 0.01, v = Normal(3);
-        Close(Tensor.Retention(Single(q), Single(k), Single(v), [gamma]).Output, Tensor.Retention(q, k, v, [gamma]).Output);
+        // Gates from 0 to 1, both ends included.
+        Tensor q = Normal(1), i = Normal(2) * 0.01, f = Normal(3) * 30;
+        Close(Tensor.Hgrn2(Single(q), Single(f), Single(i), mode: mode).Output, Tensor.Hgrn2(q, f, i).Output);
     }
 
-    [Fact]
-    public void Wkv7_stays_finite_and_close()
+    [Theory]
+    [InlineData(0.0, RecurrenceMode.Recurrent)]
+    [InlineData(0.5, RecurrenceMode.Recurrent)]
+    [InlineData(1 - 1.0 / 4096, RecurrenceMode.Recurrent)]
+    [InlineData(1.0, RecurrenceMode.Recurrent)]
+    [InlineData(0.0, RecurrenceMode.Chunkwise)]
+    [InlineData(0.5, RecurrenceMode.Chunkwise)]
+    [InlineData(1 - 1.0 / 4096, RecurrenceMode.Chunkwise)]
+    [InlineData(1.0, RecurrenceMode.Chunkwise)]
+    public void Retention_stays_finite_and_close(double gamma, RecurrenceMode mode)
+    {
+        Tensor q = Normal(1), k = Normal(2) * 0.01, v = Normal(3);
+        Close(Tensor.Retention(Single(q), Single(k), Single(v), [gamma], mode: mode).Output, Tensor.Retention(q, k, v, [gamma]).Output);
+    }
+
+    [Theory]
+    [InlineData(RecurrenceMode.Recurrent)]
+    [InlineData(RecurrenceMode.Chunkwise)]
+    public void Wkv7_stays_finite_and_close(RecurrenceMode mode)
     {
         Tensor r = Normal(1), k = Normal(2) * 0.01, v = Normal(3), g = LogDecay();
         var unit = Normal(4);
         unit /= unit.Norm(2, [-1], keepdim: true);
         Tensor a = -unit, b = unit * 0.9;
-        Close(Tensor.Wkv7(Single(r), Single(g), Single(k), Single(v), Single(a), Single(b)).Output, Tensor.Wkv7(r, g, k, v, a, b).Output);
+        Close(Tensor.Wkv7(Single(r), Single(g), Single(k), Single(v), Single(a), Single(b), mode: mode).Output, Tensor.Wkv7(r, g, k, v, a, b).Output);
     }
 
     [Fact]
@@ -64,12 +82,14 @@ public class LongSequenceTests
         Close(Tensor.LinearScan(Single(g.Exp()), Single(x) * 0.01), Tensor.LinearScan(g.Exp(), x * 0.01));
     }
 
-    [Fact]
-    public void Gradients_through_a_hundred_thousand_steps_are_finite()
+    [Theory]
+    [InlineData(RecurrenceMode.Recurrent)]
+    [InlineData(RecurrenceMode.Chunkwise)]
+    public void Gradients_through_a_hundred_thousand_steps_are_finite(RecurrenceMode mode)
     {
         Tensor Leaf(Tensor x) => Single(x).RequiresGrad();
         Tensor q = Leaf(Normal(1)), k = Leaf(Normal(2)), v = Leaf(Normal(3)), g = Leaf(LogDecay());
-        Tensor.GatedLinearAttention(q, k, v, g, 0.5).Output.Mean().Backward();
+        Tensor.GatedLinearAttention(q, k, v, g, 0.5, mode: mode).Output.Mean().Backward();
         foreach (var leaf in (Tensor[])[q, k, v, g]) Assert.True(double.IsFinite(leaf.Grad!.Norm().Item()));
     }
 }

@@ -43,6 +43,8 @@ public sealed class RecurrenceThreadsTests : IDisposable
         backend.DepthwiseConvVjp(b, a, w, null, 3, y, dw, bias);
         Take(y, dw, bias);
 
+        MatrixStates(random, Take);
+
         Tensor x = random.Next<float>(3, 300, 4, 50), turned = random.Next<float>(3, 300, 4, 50), cos = random.Next<float>(1, 300, 25), sin = random.Next<float>(1, 300, 25);
         backend.Rotate(x, cos, sin, true, false, turned);
         Take(turned);
@@ -53,5 +55,26 @@ public sealed class RecurrenceThreadsTests : IDisposable
         backend.Fourier(FourierKernel.RealForward, a, 200, spectrum);
         Take(spectrum);
         return [.. results];
+    }
+
+    /// <summary>More heads than threads, and one whose value channels are shared out; by steps and by chunks.</summary>
+    private static void MatrixStates(RandomTensors random, Action<Tensor[]> take)
+    {
+        var backend = CpuBackend.Instance;
+        foreach (var (heads, dv) in new[] { (8, 40), (1, 200) })
+            foreach (var chunk in new[] { 0, 40 })
+            {
+                var spec = new MatrixStateSpec(StateDecayKind.Log, null, 1, chunk);
+                Tensor Keys() => random.Next<float>(1, 100, heads, 33) * 0.2;
+                Tensor Values() => random.Next<float>(1, 100, heads, dv);
+                Tensor State() => random.Next<float>(1, heads, 33, dv);
+                Tensor q = Keys(), k = Keys(), v = Values(), decay = Keys() - 0.2, a = Keys(), b = Keys(), initial = State();
+                Tensor output = Values(), final = State(), kept = random.Next<float>(1, heads, (99 / backend.MatrixStateSpacing(chunk)) + 1, 33, dv);
+                backend.MatrixState(spec, q, k, v, decay, a, b, initial, output, final, kept);
+                take([output, final, kept]);
+                Tensor dq = Keys(), dk = Keys(), dvs = Values(), dd = Keys(), da = Keys(), db = Keys(), di = State();
+                backend.MatrixStateVjp(spec, Values(), final, q, k, v, decay, a, b, kept, dq, dk, dvs, dd, da, db, di);
+                take([dq, dk, dvs, dd, da, db, di]);
+            }
     }
 }
