@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using Edifice.Attention;
 using Edifice.Cli.Tasks;
@@ -61,6 +62,10 @@ internal sealed class RunOptions
         var blockOptions = OptionBag.Empty;
         foreach (var (name, forTask, forText) in s_modelDefaults)
             if ((isText ? forText : forTask) is { } value && info.Options.Rows.Any(o => o.Name == name)) blockOptions = blockOptions.With(name, value);
+        // Rotations by distances that no training sequence has are rotations the model never learnt: a streamed text would fall apart
+        // behind its first window.
+        if (isText && info.Options.Rows.Any(o => o.Name == "window_size"))
+            blockOptions = blockOptions.With("window_size", parsed.GetValue(Length).ToString(CultureInfo.InvariantCulture));
         var taskOptions = OptionBag.Empty;
         foreach (var pair in parsed.GetValue(Options) ?? [])
         {

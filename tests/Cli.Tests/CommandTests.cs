@@ -81,6 +81,9 @@ public class CommandTests
         var trained = ProgramRun.Of(["train", "--block", "gqa", "--text", folder.In("text"), "--length", "32", "--out", folder.In("run"), .. s_tiny]);
         Assert.True(trained.Code == 0, trained.Error);
         Assert.Contains("bits per byte", trained.Output, StringComparison.Ordinal);
+        // It sees no further back than it was trained to, so that it may go on for any length.
+        var options = JsonDocument.Parse(File.ReadAllText(folder.In("run/config.json"))).RootElement.GetProperty("block_options");
+        Assert.Equal(32, options.GetProperty("window_size").GetInt32());
         var generated = ProgramRun.Of("generate", "--model", folder.In("run"), "--prompt", "all", "--tokens", "20", "--seed", "3");
         Assert.True(generated.Code == 0, generated.Error);
         Assert.Contains("20 bytes", generated.Error, StringComparison.Ordinal);
