@@ -71,6 +71,8 @@ public class RangeTests
             {
                 var right = double.IsNaN(b[i]) ||
                     (Math.Abs(b[i]) <= float.MaxValue ? Math.Abs(a[i] - b[i]) <= allowed
+                            // A derivative just beyond the range, times a cotangent below 1 that would bring it back.
+                            || (Math.Abs(b[i]) > float.MaxValue / 1024 && a[i] == Math.CopySign(double.PositiveInfinity, b[i]) && result.StartsWith("gradient", StringComparison.Ordinal))
                         : a[i] == Math.CopySign(double.PositiveInfinity, b[i])
                             // A sum over positions or broadcast axes of terms that are infinite with both signs.
                             || (double.IsNaN(a[i]) && result.StartsWith("gradient", StringComparison.Ordinal)));
