@@ -74,10 +74,19 @@ public abstract class PublishedLayout
     }
 
     /// <summary>The multiple m with floor(whole · m) = part, the option that gives a width.</summary>
-    private protected static double Multiple(int part, int whole)
+    internal static double Multiple(int part, int whole)
     {
         var m = part / (double)whole;
         return Math.Floor(whole * m) < part ? Math.BitIncrement(m) : m;
+    }
+
+    /// <summary>How configurations for transformers name the model.</summary>
+    private protected static void WriteKind(Utf8JsonWriter json, string modelType, string architecture)
+    {
+        json.WriteString("model_type", modelType);
+        json.WriteStartArray("architectures");
+        json.WriteStringValue(architecture);
+        json.WriteEndArray();
     }
 
     private protected static MappedRule Map(string published, string shape, string ours) => new(published, shape, TensorMap.Same, ours);

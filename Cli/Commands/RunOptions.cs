@@ -14,7 +14,7 @@ namespace Edifice.Cli.Commands;
 internal sealed class RunOptions
 {
     /// <summary>Settings that train in minutes on two cores, for the blocks that have them; the block's page has the published
-    /// defaults. The recurrences run step by step, which is the quickest way here.</summary>
+    /// defaults. The recurrences run step by step, as the figures of docs/comparison.md were taken.</summary>
     private static readonly (string Name, string? Task, string Text)[] s_modelDefaults =
     [
         ("embed_dim", "64", "192"), ("hidden_size", "64", "192"), ("num_layers", "2", "4"), ("dropout", "0", "0.2"),
@@ -59,13 +59,15 @@ internal sealed class RunOptions
         if (task is not null && !TaskCatalog.Names.Contains(task))
             throw new TensorException($"unknown task '{task}'{NearestName.Hint(task, TaskCatalog.Names)}: {string.Join(", ", TaskCatalog.Names)}");
         var isText = text is not null;
+        var length = isText ? parsed.GetValue(Length) : 0;
+        if (isText && length < 1) throw new TensorException($"--length must be at least 1, got {length}");
         var blockOptions = OptionBag.Empty;
         foreach (var (name, forTask, forText) in s_modelDefaults)
             if ((isText ? forText : forTask) is { } value && info.Options.Rows.Any(o => o.Name == name)) blockOptions = blockOptions.With(name, value);
         // Rotations by distances that no training sequence has are rotations the model never learnt: a streamed text would fall apart
         // behind its first window.
         if (isText && info.Options.Rows.Any(o => o.Name == "window_size"))
-            blockOptions = blockOptions.With("window_size", parsed.GetValue(Length).ToString(CultureInfo.InvariantCulture));
+            blockOptions = blockOptions.With("window_size", length.ToString(CultureInfo.InvariantCulture));
         var taskOptions = OptionBag.Empty;
         foreach (var pair in parsed.GetValue(Options) ?? [])
         {
@@ -95,7 +97,7 @@ internal sealed class RunOptions
             Task = task,
             TaskOptions = taskOptions.ToString(),
             Text = text is null ? null : Path.GetFullPath(text),
-            Length = isText ? parsed.GetValue(Length) : 0,
+            Length = length,
             Steps = steps,
             BatchSize = batch,
             LearningRate = rate,

@@ -12,9 +12,9 @@ internal static class ModelFactory
     /// <exception cref="TensorException">The block cannot do the task; the message names what it can do.</exception>
     public static TrainedModel Build(RunConfig config, ITask task)
     {
+        if (task.Form == TaskForm.NextToken) return new Predictor(BuildForText(config));
         var (block, positions) = BuildBlock(config);
         if (task.Form == TaskForm.WholeSequence) return new Classifier(new SequenceClassifier(task.Vocabulary, task.Classes, block, positions));
-        if (task.Form == TaskForm.NextToken) ThrowUnlessCausal(block);
         if (!block.KeepsPositions)
             throw new TensorException($"{config.Block} gives one vector for the whole sequence, so it cannot answer position by position: {Instead}");
         return new Predictor(new LanguageModel(task.Vocabulary, block, positions: positions));
@@ -25,20 +25,14 @@ internal static class ModelFactory
     public static LanguageModel BuildForText(RunConfig config)
     {
         var (block, positions) = BuildBlock(config);
-        ThrowUnlessCausal(block);
+        if (!block.IsCausal)
+            throw new TensorException(
+                $"{config.Block} sees the whole sequence, so it cannot predict text token by token: {Instead}" +
+                (Blocks.Find(config.Block).Causality == Causality.ByOption ? ", or with --option causal=true" : ""));
         return new LanguageModel(TextFile.Bytes, block, positions: positions);
     }
 
     private const string Instead = "train it on a classification of whole sequences (--task majority or --task match)";
-
-    private static void ThrowUnlessCausal(SequenceBlock block)
-    {
-        if (block.IsCausal) return;
-        var name = block.Options.Block;
-        throw new TensorException(
-            $"{name} sees the whole sequence, so it cannot predict text token by token: {Instead}" +
-            (Blocks.Find(name).Causality == Causality.ByOption ? ", or with --option causal=true" : ""));
-    }
 
     private static (SequenceBlock Block, TokenPositions Positions) BuildBlock(RunConfig config)
     {

@@ -54,11 +54,11 @@ internal unsafe struct AttentionBackward<V, T> : ITiles
     public readonly void Run(long tile)
     {
         var p = _problem;
-        int width = AttentionKeys<V, T>.Pitch(p->Width), valueWidth = AttentionKeys<V, T>.Pitch(p->ValueWidth);
+        int width = Registers.Whole<V, T>(p->Width), valueWidth = Registers.Whole<V, T>(p->ValueWidth);
         var most = Math.Min(Strips * MaxRows, p->Rows);
-        var padded = AttentionKeys<V, T>.Pitch(p->Rows);
-        var columns = AttentionKeys<V, T>.Pitch((int)AttentionKeys<V, T>.ColumnsSize(p->Width));
-        var valueColumns = AttentionKeys<V, T>.Pitch((int)AttentionKeys<V, T>.ColumnsSize(p->ValueWidth));
+        var padded = Registers.Whole<V, T>(p->Rows);
+        var columns = Registers.Whole<V, T>((int)AttentionKeys<V, T>.ColumnsSize(p->Width));
+        var valueColumns = Registers.Whole<V, T>((int)AttentionKeys<V, T>.ColumnsSize(p->ValueWidth));
         using var scratch = new Scratch<T>(AttentionKeys<V, T>.BufferSize + 2L * padded + columns + valueColumns
             + (long)Keys * (2 * width + valueWidth) + (long)most * (2 * ScorePitch + valueWidth) + (long)MaxRows * width
             + AttentionRows<V, T>.BufferSize(p, most, width));

@@ -58,8 +58,8 @@ internal unsafe struct AttentionForward<V, T> : ITiles
             Problem = p, Batch = (int)(head / p->KeyHeads), KeyHead = (int)(head % p->KeyHeads),
             Row = block * _blockRows, Rows = Math.Min(_blockRows, p->Rows - block * _blockRows), Pitch = p->Width,
         };
-        var padded = AttentionKeys<V, T>.Pitch(rows.Rows);
-        var valuePitch = AttentionKeys<V, T>.Pitch(p->ValueWidth);
+        var padded = Registers.Whole<V, T>(rows.Rows);
+        var valuePitch = Registers.Whole<V, T>(p->ValueWidth);
         // A single strip reads each value once: in place, when its rows are whole registers.
         var inPlace = rows.Rows <= MaxRows && p->ValueWidth == valuePitch;
         var queries = AttentionRows<V, T>.BufferSize(p, rows.Rows, rows.Pitch) + V.Count;

@@ -35,9 +35,6 @@ internal unsafe struct AttentionKeys<V, T>
     /// <summary>Elements for <see cref="LayColumns"/>.</summary>
     public static long ColumnsSize(int width) => (long)Count * width + MatMulPack<V, T>.Slack;
 
-    /// <summary>Elements between vectors laid out as rows: whole registers.</summary>
-    public static int Pitch(int width) => (width + V.Count - 1) / V.Count * V.Count;
-
     /// <summary>Goes to the keys from <paramref name="first"/> to <paramref name="end"/>, which lie in one tile.</summary>
     /// <returns>False when the key mask hides all of them.</returns>
     public bool MoveTo(AttentionProblem<T>* p, int batch, int first, int end, T* buffer)
@@ -99,7 +96,7 @@ internal unsafe struct AttentionKeys<V, T>
     /// <returns>True when all elements are finite: then a weight of 0 wipes a vector out.</returns>
     public readonly bool LayRows(in HeadVectors<T> source, int batch, int head, int width, T* destination)
     {
-        var pitch = Pitch(width);
+        var pitch = Registers.Whole<V, T>(width);
         var poison = V.Zero;
         for (var j = First; j < End; j++)
         {

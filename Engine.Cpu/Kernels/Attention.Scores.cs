@@ -32,7 +32,7 @@ internal unsafe struct AttentionRows<V, T>
     public T* Slopes;
 
     /// <summary>Elements of memory for <see cref="Queries"/>, <see cref="Iota"/> and <see cref="Slopes"/>.</summary>
-    public static long BufferSize(AttentionProblem<T>* p, int rows, int pitch) => Keys + Whole(p->Sharing) + (long)rows * pitch;
+    public static long BufferSize(AttentionProblem<T>* p, int rows, int pitch) => Keys + Registers.Whole<V, T>(p->Sharing) + (long)rows * pitch;
 
     /// <summary>Fills what stays the same for all rows of a key-value head.</summary>
     /// <param name="buffer">Room for <see cref="BufferSize"/> elements.</param>
@@ -40,13 +40,11 @@ internal unsafe struct AttentionRows<V, T>
     {
         Iota = buffer;
         Slopes = Iota + Keys;
-        Queries = Slopes + Whole(Problem->Sharing);
+        Queries = Slopes + Registers.Whole<V, T>(Problem->Sharing);
         for (var x = 0; x < Keys; x++) Iota[x] = T.CreateTruncating(x);
         for (var head = 0; Problem->Spec.Alibi && head < Problem->Sharing; head++)
             Slopes[head] = T.CreateTruncating(-Alibi.Slope(KeyHead * Problem->Sharing + head, Problem->Heads));
     }
-
-    private static int Whole(int count) => AttentionKeys<V, T>.Pitch(count);
 
     /// <summary>Copies the rows' query vectors and multiplies them by the scale.</summary>
     public readonly void LoadQueries()

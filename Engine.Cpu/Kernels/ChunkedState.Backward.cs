@@ -23,7 +23,7 @@ internal unsafe struct ChunkedStateBackward<V, T> : ITiles
     {
         var p = Problem;
         long batch = tile / p->Heads, head = tile % p->Heads;
-        int keyPitch = ChunkedStateTile<V, T>.Pitch(p->KeyWidth), valuePitch = ChunkedStateTile<V, T>.Pitch(p->ValueWidth);
+        int keyPitch = Registers.Whole<V, T>(p->KeyWidth), valuePitch = Registers.Whole<V, T>(p->ValueWidth);
         var stateSize = (long)p->KeyWidth * valuePitch;
         var tileSize = ChunkedStateTile<V, T>.Size(keyPitch, valuePitch);
         var most = (Math.Min(p->Spacing, p->Length) + Rows - 1) / Rows;
@@ -188,16 +188,7 @@ internal unsafe struct ChunkedStateBackward<V, T> : ITiles
         private void PullAlike(in ChunkedStateTile<V, T> steps)
         {
             steps.FadeScores(_dQK);
-            for (var t = 0; t < steps.Count; t++)
-            {
-                V first = V.Splat(steps.Power(t + 1)), last = V.Splat(steps.Power(steps.Count - 1 - t));
-                for (var x = t * _keyPitch; x < (t + 1) * _keyPitch; x += V.Count)
-                {
-                    V.Store(V.Load(_dQ + x) * first, _dQ + x);
-                    V.Store(V.Load(_dK + x) * last, _dK + x);
-                }
-            }
-
+            steps.FadeAlike(_dQ, _dQ, _dK, _dK);
             ChunkProducts<V, T>.AddLower(steps.Count, _keyPitch, _dQK, Rows, steps.K, _keyPitch, _dQ, _keyPitch);
             ChunkProducts<V, T>.AddLowerTransposed(steps.Count, _keyPitch, _dQK, Rows, steps.Q, _keyPitch, _dK, _keyPitch);
         }

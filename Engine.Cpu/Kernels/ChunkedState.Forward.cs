@@ -31,7 +31,7 @@ internal unsafe struct ChunkedStateForward<V, T> : ITiles
         var p = _problem;
         long state = tile / _parts, batch = state / p->Heads, head = state % p->Heads;
         int first = (int)(tile % _parts) * _partWidth, width = Math.Min(_partWidth, p->ValueWidth - first);
-        int keyPitch = ChunkedStateTile<V, T>.Pitch(p->KeyWidth), valuePitch = ChunkedStateTile<V, T>.Pitch(width);
+        int keyPitch = Registers.Whole<V, T>(p->KeyWidth), valuePitch = Registers.Whole<V, T>(width);
         var stateSize = (long)p->KeyWidth * valuePitch;
         using var scratch = new Scratch<T>(stateSize + ChunkWorkspace<T>.Size(keyPitch)
             + ChunkedStateTile<V, T>.Size(keyPitch, valuePitch) + ChunkedStateTile<V, T>.Rows * valuePitch);

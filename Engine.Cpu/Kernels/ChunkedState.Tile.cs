@@ -69,9 +69,6 @@ internal unsafe struct ChunkedStateTile<V, T>
     /// <summary>Elements of memory that a tile takes at most.</summary>
     public static long Size(int keyPitch, int valuePitch) => Rows * (9L * keyPitch + 2L * valuePitch + 4 * Rows) + keyPitch;
 
-    /// <summary>Elements in whole registers.</summary>
-    public static int Pitch(int width) => (width + V.Count - 1) / V.Count * V.Count;
-
     /// <summary>The next <paramref name="count"/> elements.</summary>
     public static T* Take(ref T* memory, long count)
     {
@@ -157,7 +154,8 @@ internal unsafe struct ChunkedStateTile<V, T>
         {
             ChunkProducts<V, T>.Run(Count, Rows, Problem->KeyWidth, Q, KeyPitch, 1, work->Columns, Rows, QK, Rows, false);
             FadeScores(QK);
-            FadeAlike();
+            FadeAlike(Q, QIn, K, KOut);
+            for (var x = 0; x < KeyPitch; x += V.Count) V.Store(V.Splat(Power(Count)), Whole + x);
             return;
         }
 
@@ -185,9 +183,11 @@ internal unsafe struct ChunkedStateTile<V, T>
     }
 
     /// <summary>The head's factor to the power <paramref name="steps"/>.</summary>
-    public readonly T Power(int steps) => _work->Powers[Rows - steps];
+    private readonly T Power(int steps) => _work->Powers[Rows - steps];
 
-    private readonly void FadeAlike()
+    /// <summary>Where one factor serves all channels: <paramref name="reading"/> decayed from the start of the chunk,
+    /// <paramref name="written"/> to its end. The results may be the operands.</summary>
+    public readonly void FadeAlike(T* reading, T* readingIn, T* written, T* writtenOut)
     {
         for (var t = 0; t < Count; t++)
         {
@@ -195,12 +195,10 @@ internal unsafe struct ChunkedStateTile<V, T>
             var row = (long)t * KeyPitch;
             for (var x = 0; x < KeyPitch; x += V.Count)
             {
-                V.Store(V.Load(Q + row + x) * first, QIn + row + x);
-                V.Store(V.Load(K + row + x) * last, KOut + row + x);
+                V.Store(V.Load(reading + row + x) * first, readingIn + row + x);
+                V.Store(V.Load(written + row + x) * last, writtenOut + row + x);
             }
         }
-
-        for (var x = 0; x < KeyPitch; x += V.Count) V.Store(V.Splat(Power(Count)), Whole + x);
     }
 
     private readonly void FadeChannels()

@@ -31,8 +31,8 @@ public sealed unsafe partial class CpuBackend
     {
         int channels = weight.Size(0), taps = weight.Size(1);
         using var turned = new Scratch<T>((long)channels * taps);
-        fixed (T* px = &x.HostElement<T>(), pw = &weight.HostElement<T>(), pb = &Optional<T>(bias), py = &y.HostElement<T>())
-        fixed (int* ps = &Optional<int>(segments))
+        fixed (T* px = &x.HostElement<T>(), pw = &weight.HostElement<T>(), pb = &Operand.First<T>(bias), py = &y.HostElement<T>())
+        fixed (int* ps = &Operand.First<int>(segments))
         {
             TurnWeight(pw, channels, taps, flip: false, turned.Pointer);
             var conv = new DepthwiseConvolution<T>
@@ -50,8 +50,8 @@ public sealed unsafe partial class CpuBackend
     {
         int channels = weight.Size(0), taps = weight.Size(1);
         fixed (T* pg = &g.HostElement<T>(), px = &x.HostElement<T>(), pw = &weight.HostElement<T>())
-        fixed (T* pdx = &Optional<T>(dx), pdw = &Optional<T>(dweight), pdb = &Optional<T>(dbias))
-        fixed (int* ps = &Optional<int>(segments))
+        fixed (T* pdx = &Operand.First<T>(dx), pdw = &Operand.First<T>(dweight), pdb = &Operand.First<T>(dbias))
+        fixed (int* ps = &Operand.First<int>(segments))
         {
             var own = ps == null ? null : ps + (taps - 1 - left);
             if (pdx != null)

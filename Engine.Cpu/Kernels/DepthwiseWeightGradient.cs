@@ -7,7 +7,7 @@ namespace Edifice.Engine.Cpu.Kernels;
 
 /// <summary>dweight[c, j] = Σ_b,t g[b, t, c] x[b, t + j - left, c] and dbias[c] = Σ_b,t g[b, t, c], with the same taps left
 /// out as in the convolution.</summary>
-/// <remarks>Stretches of 128 steps are summed in ascending time by fused operations; the stretches' sums are added as a
+/// <remarks>Stretches of time are summed in ascending time by fused operations; the stretches' sums are added as a
 /// binary tree. The tree depends on the shape alone. Error: about (128 + log₂ stretches) roundings of Σ|g x| at worst.</remarks>
 internal unsafe struct DepthwiseWeightGradient<T> : ILanesAction<T> where T : unmanaged
 {
@@ -23,22 +23,21 @@ internal unsafe struct DepthwiseWeightGradient<T> : ILanesAction<T> where T : un
     public long SegmentStride;
     public int Batch, XLength, YLength, Channels, Taps, Left;
 
-    private const int StretchLength = 128, RowsAtOnce = 16;
+    private const int RowsAtOnce = 16;
 
     public readonly void Invoke<V>() where V : unmanaged, ILanes<V, T>
     {
         // Each stretch has a row of sums per tap and one for the bias, [K + 1, C].
-        var perRow = Math.Max(1, (YLength + StretchLength - 1) / StretchLength);
-        var stretches = (long)Batch * perRow;
+        var stretches = new TimeStretches(Batch, YLength);
         var size = (long)(Taps + 1) * Channels;
-        using var sums = new Scratch<T>(stretches * size);
+        using var sums = new Scratch<T>(stretches.Count * size);
         var split = new ChannelTiles(1, Channels, 4 * V.Count);
-        var body = new Tiles<V> { Gradient = this, Split = split, PerRow = perRow, Sums = sums.Pointer };
+        var body = new Tiles<V> { Gradient = this, Split = split, Stretches = stretches, Sums = sums.Pointer };
         var perStep = split.NanosecondsPerStep(2 * sizeof(T)) * (1 + 0.5 * Taps);
-        WorkerPool.For(split.Count * stretches, perStep * StretchLength, ref body);
+        WorkerPool.For(split.Count * stretches.Count, perStep * TimeStretches.Most, ref body);
 
-        StretchSums<V, T>.Fold(sums.Pointer, stretches, size);
-        Write(sums.Pointer, stretches > 0);
+        StretchSums<V, T>.Fold(sums.Pointer, stretches.Count, size);
+        Write(sums.Pointer, stretches.Count > 0);
     }
 
     private readonly void Write(T* sums, bool any)
@@ -54,7 +53,7 @@ internal unsafe struct DepthwiseWeightGradient<T> : ILanesAction<T> where T : un
     {
         public DepthwiseWeightGradient<T> Gradient;
         public ChannelTiles Split;
-        public int PerRow;
+        public TimeStretches Stretches;
         public T* Sums;
 
         public readonly void Run(long tile)
@@ -63,9 +62,7 @@ internal unsafe struct DepthwiseWeightGradient<T> : ILanesAction<T> where T : un
             var (_, first, channels) = Split[tile % Split.Count];
             var sums = Sums + stretch * (Gradient.Taps + 1) * Gradient.Channels + first;
             for (var j = 0; j <= Gradient.Taps; j++) new Span<T>(sums + (long)j * Gradient.Channels, channels).Clear();
-            var row = (int)(stretch / PerRow);
-            var start = (int)(stretch % PerRow) * StretchLength;
-            var end = Math.Min(start + StretchLength, Gradient.YLength);
+            var (row, start, end) = Stretches[stretch];
 
             // A few rows at a time, all channels of the tile over them: they stay in the first cache.
             for (; start < end; start += RowsAtOnce)

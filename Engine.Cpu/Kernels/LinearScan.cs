@@ -1,4 +1,5 @@
 using Edifice.Engine.Cpu.Kernels;
+using Edifice.Engine.Cpu.Memory;
 using Edifice.Engine.Cpu.Simd;
 
 namespace Edifice.Engine.Cpu;
@@ -31,7 +32,7 @@ public sealed unsafe partial class CpuBackend
     {
         var scan = new LinearScan<T>(a.Size(0), a.Size(1), a.Size(2));
         fixed (T* pa = &a.HostElement<T>(), pb = &b.HostElement<T>(), ph = &h.HostElement<T>())
-        fixed (T* initialState = &Optional<T>(initial))
+        fixed (T* initialState = &Operand.First<T>(initial))
         {
             scan.A = pa;
             scan.B = pb;
@@ -48,7 +49,7 @@ public sealed unsafe partial class CpuBackend
         var scan = new LinearScanBackward<T>(a.Size(0), a.Size(1), a.Size(2));
         fixed (T* pdh = &dh.HostElement<T>(), pa = &a.HostElement<T>(), ph = &h.HostElement<T>())
         fixed (T* pda = &da.HostElement<T>(), pdb = &db.HostElement<T>())
-        fixed (T* initialState = &Optional<T>(initial), finalCotangent = &Optional<T>(dfinal), initialCotangent = &Optional<T>(dinitial))
+        fixed (T* initialState = &Operand.First<T>(initial), finalCotangent = &Operand.First<T>(dfinal), initialCotangent = &Operand.First<T>(dinitial))
         {
             scan.DH = pdh;
             scan.DFinal = finalCotangent;
@@ -60,12 +61,5 @@ public sealed unsafe partial class CpuBackend
             scan.DInitial = initialCotangent;
             Isa.Run<T, LinearScanBackward<T>>(ref scan);
         }
-    }
-
-    /// <summary>The first element, or a null reference.</summary>
-    private static ref T Optional<T>(Tensor? tensor) where T : unmanaged
-    {
-        if (tensor is null) return ref System.Runtime.CompilerServices.Unsafe.NullRef<T>();
-        return ref tensor.HostElement<T>();
     }
 }

@@ -18,7 +18,7 @@ internal unsafe struct MatrixStateBackward<V, T> : ITiles
     {
         var p = Problem;
         long batch = tile / p->Heads, head = tile % p->Heads;
-        int rows = p->KeyWidth, width = p->ValueWidth, stride = (width + V.Count - 1) / V.Count * V.Count, spacing = p->Spacing;
+        int rows = p->KeyWidth, width = p->ValueWidth, stride = Registers.Whole<V, T>(width), spacing = p->Spacing;
         long size = (long)rows * stride;
         // States before and after each step of a segment, the derivative by the state, and rows of vectors.
         using var scratch = new Scratch<T>((spacing + 2) * size + (spacing + 4L) * stride + (spacing + 1L) * rows);

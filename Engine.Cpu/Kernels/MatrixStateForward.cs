@@ -16,7 +16,7 @@ internal unsafe struct MatrixStateForward<V, T> : ITiles
     {
         var p = Problem;
         long batch = tile / p->Heads, head = tile % p->Heads;
-        int rows = p->KeyWidth, width = p->ValueWidth, stride = (width + V.Count - 1) / V.Count * V.Count;
+        int rows = p->KeyWidth, width = p->ValueWidth, stride = Registers.Whole<V, T>(width);
         using var scratch = new Scratch<T>((long)rows * stride + 3 * stride + 2 * rows);
         T* state = scratch.Pointer, value = state + (long)rows * stride, u = value + stride, o = u + stride, fade = o + stride, query = fade + rows;
         new Span<T>(state, rows * stride + stride).Clear();

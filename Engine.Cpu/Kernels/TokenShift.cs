@@ -1,4 +1,5 @@
 using Edifice.Engine.Cpu.Kernels;
+using Edifice.Engine.Cpu.Memory;
 using Edifice.Engine.Cpu.Simd;
 
 namespace Edifice.Engine.Cpu;
@@ -29,7 +30,7 @@ public sealed unsafe partial class CpuBackend
 
     private static void TokenShift<T>(Tensor x, Tensor mix, Tensor? initial, Tensor y) where T : unmanaged
     {
-        fixed (T* px = &x.HostElement<T>(), pm = &mix.HostElement<T>(), pi = &Optional<T>(initial), py = &y.HostElement<T>())
+        fixed (T* px = &x.HostElement<T>(), pm = &mix.HostElement<T>(), pi = &Operand.First<T>(initial), py = &y.HostElement<T>())
         {
             var shift = new TokenShiftForward<T> { Geometry = new(x.Size(0), x.Size(1), x.Size(2), mix.Size(0)), X = px, Mix = pm, Initial = pi, Y = py };
             Isa.Run<T, TokenShiftForward<T>>(ref shift);
@@ -38,8 +39,8 @@ public sealed unsafe partial class CpuBackend
 
     private static void TokenShiftVjp<T>(Tensor dy, Tensor x, Tensor mix, Tensor? initial, Tensor dx, Tensor dmix, Tensor? dinitial) where T : unmanaged
     {
-        fixed (T* pdy = &dy.HostElement<T>(), px = &x.HostElement<T>(), pm = &mix.HostElement<T>(), pi = &Optional<T>(initial))
-        fixed (T* pdx = &dx.HostElement<T>(), pdm = &dmix.HostElement<T>(), pdi = &Optional<T>(dinitial))
+        fixed (T* pdy = &dy.HostElement<T>(), px = &x.HostElement<T>(), pm = &mix.HostElement<T>(), pi = &Operand.First<T>(initial))
+        fixed (T* pdx = &dx.HostElement<T>(), pdm = &dmix.HostElement<T>(), pdi = &Operand.First<T>(dinitial))
         {
             var shift = new TokenShiftBackward<T>
             {

@@ -4,28 +4,22 @@ using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu.Kernels;
 
-/// <summary>How a token shift is cut: a tile is one batch row and a stretch of its steps, all channels wide.</summary>
+/// <summary>The extents of a token shift; a tile is one batch row and a stretch of its steps, all channels wide.</summary>
 internal readonly record struct TokenShiftGeometry(int Batch, int Length, int Width, int Mixes)
 {
-    public const int Stretch = 128;
-
-    public int PerRow => (Length + Stretch - 1) / Stretch;
-
-    public long Tiles => (long)Batch * PerRow;
+    public TimeStretches Stretches => new(Batch, Length);
 
     /// <summary>Elements of one mix's output, and so the way from one to the next.</summary>
     public long Plane => (long)Batch * Length * Width;
 
-    public (int Row, int Start, int End) this[long tile]
-    {
-        get
-        {
-            var start = (int)(tile % PerRow) * Stretch;
-            return ((int)(tile / PerRow), start, Math.Min(start + Stretch, Length));
-        }
-    }
+    /// <summary>Where a step lies.</summary>
+    public long At(int row, int t) => ((long)row * Length + t) * Width;
 
-    public double NanosecondsPerTile(int bytes) => 0.015 * Stretch * Width * (Mixes + 2.0) * bytes;
+    /// <summary>The step before, in x or, before the first, in the state; null: zeros.</summary>
+    public unsafe T* Before<T>(T* x, T* initial, int row, int t) where T : unmanaged =>
+        t > 0 ? x + At(row, t - 1) : initial == null ? null : initial + (long)row * Width;
+
+    public double NanosecondsPerTile(int bytes) => 0.015 * TimeStretches.Most * Width * (Mixes + 2.0) * bytes;
 }
 
 /// <summary>y[m] = x + (previous - x) mix[m], one fused operation per element behind the difference.</summary>
@@ -39,7 +33,7 @@ internal unsafe struct TokenShiftForward<T> : ILanesAction<T> where T : unmanage
     public readonly void Invoke<V>() where V : unmanaged, ILanes<V, T>
     {
         var body = new Tiles<V> { Shift = this };
-        WorkerPool.For(Geometry.Tiles, Geometry.NanosecondsPerTile(sizeof(T)), ref body);
+        WorkerPool.For(Geometry.Stretches.Count, Geometry.NanosecondsPerTile(sizeof(T)), ref body);
     }
 
     private struct Tiles<V> : ITiles where V : unmanaged, ILanes<V, T>
@@ -48,12 +42,12 @@ internal unsafe struct TokenShiftForward<T> : ILanesAction<T> where T : unmanage
 
         public readonly void Run(long tile)
         {
-            var (row, start, end) = Shift.Geometry[tile];
+            var (row, start, end) = Shift.Geometry.Stretches[tile];
             int width = Shift.Geometry.Width, whole = width / V.Count * V.Count;
             for (var t = start; t < end; t++)
             {
-                var at = ((long)row * Shift.Geometry.Length + t) * width;
-                var previous = t > 0 ? Shift.X + at - width : Shift.Initial == null ? null : Shift.Initial + (long)row * width;
+                var at = Shift.Geometry.At(row, t);
+                var previous = Shift.Geometry.Before(Shift.X, Shift.Initial, row, t);
                 for (var c = 0; c < whole; c += V.Count) Step<WholeColumns<V, T>>(at, previous, c, V.Count);
                 if (whole < width) Step<EdgeColumns<V, T>>(at, previous, whole, width - whole);
             }
@@ -84,12 +78,13 @@ internal unsafe struct TokenShiftBackward<T> : ILanesAction<T> where T : unmanag
     public readonly void Invoke<V>() where V : unmanaged, ILanes<V, T>
     {
         var size = (long)Geometry.Mixes * Geometry.Width;
-        using var sums = new Scratch<T>(Math.Max(1, Geometry.Tiles * size));
+        var stretches = Geometry.Stretches.Count;
+        using var sums = new Scratch<T>(Math.Max(1, stretches * size));
         var body = new Tiles<V> { Shift = this, Sums = sums.Pointer };
-        WorkerPool.For(Geometry.Tiles, 2 * Geometry.NanosecondsPerTile(sizeof(T)), ref body);
-        StretchSums<V, T>.Fold(sums.Pointer, Geometry.Tiles, size);
+        WorkerPool.For(stretches, 2 * Geometry.NanosecondsPerTile(sizeof(T)), ref body);
+        StretchSums<V, T>.Fold(sums.Pointer, stretches, size);
         var total = new Span<T>(DMix, (int)size);
-        if (Geometry.Tiles == 0) total.Clear();
+        if (stretches == 0) total.Clear();
         else new Span<T>(sums.Pointer, (int)size).CopyTo(total);
     }
 
@@ -100,21 +95,21 @@ internal unsafe struct TokenShiftBackward<T> : ILanesAction<T> where T : unmanag
 
         public readonly void Run(long tile)
         {
-            var (row, start, end) = Shift.Geometry[tile];
+            var (row, start, end) = Shift.Geometry.Stretches[tile];
             int width = Shift.Geometry.Width, whole = width / V.Count * V.Count;
             var sums = Sums + tile * Shift.Geometry.Mixes * width;
             new Span<T>(sums, Shift.Geometry.Mixes * width).Clear();
             for (var t = start; t < end; t++)
             {
-                var at = ((long)row * Shift.Geometry.Length + t) * width;
-                var previous = t > 0 ? Shift.X + at - width : Shift.Initial == null ? null : Shift.Initial + (long)row * width;
+                var at = Shift.Geometry.At(row, t);
+                var previous = Shift.Geometry.Before(Shift.X, Shift.Initial, row, t);
                 var last = t == Shift.Geometry.Length - 1;
                 for (var c = 0; c < whole; c += V.Count) Step<WholeColumns<V, T>>(at, previous, last, c, V.Count, sums);
                 if (whole < width) Step<EdgeColumns<V, T>>(at, previous, last, whole, width - whole, sums);
             }
 
             if (start > 0 || Shift.DInitial == null) return;
-            var first = Shift.DY + (long)row * Shift.Geometry.Length * width;
+            var first = Shift.DY + Shift.Geometry.At(row, 0);
             for (var c = 0; c < whole; c += V.Count) Begin<WholeColumns<V, T>>(row, first, c, V.Count);
             if (whole < width) Begin<EdgeColumns<V, T>>(row, first, whole, width - whole);
         }

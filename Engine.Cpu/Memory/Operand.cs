@@ -10,6 +10,6 @@ internal static class Operand
     public static ref T First<T>(Tensor? tensor) where T : unmanaged
     {
         if (tensor is null) return ref Unsafe.NullRef<T>();
-        return ref Unsafe.Add(ref Unsafe.As<byte, T>(ref tensor.Storage.HostData), (nint)tensor.Offset);
+        return ref tensor.HostElement<T>();
     }
 }

@@ -54,6 +54,14 @@ public class CommandTests
         Assert.All(run.Error.TrimEnd().Split('\n'), line => Assert.StartsWith("edifice: ", line, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void A_length_that_is_none_is_named_itself_and_not_what_follows_from_it()
+    {
+        using var folder = new TemporaryFolder();
+        File.WriteAllText(folder.In("text"), "a text");
+        Assert.Contains("--length", ProgramRun.Of("train", "--block", "gqa", "--text", folder.In("text"), "--length", "0").Error, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("gqa", "num_head=4", "num_heads")]
     [InlineData("gqq", "num_heads=4", "gqa")]

@@ -13,12 +13,8 @@ internal sealed class FlaGlaLayout() : FlaLayout("fla-gla", "gla", "GLA as in fl
         var inner = ReadGated(source);
         int keys = source.Extent(Attn + "q_proj.weight", 0), values = source.Extent(Attn + "v_proj.weight", 0);
         var gate = source.Has(Attn + "g_proj.weight");
-        var headNorm = HeadNorm(gate, source.Has);
-        var affine = source.Has(headNorm);
-        var heads = source.Known("num_heads", affine ? values / source.Extent(headNorm, 0) : null);
-        source.Refuse(source.Config.IntOrNull("num_kv_heads") is { } n && n != heads, "config: num_kv_heads differs from num_heads: the block's heads share no keys");
+        var (heads, affine) = ReadHeads(source, HeadNorm(gate, source.Has), values);
         source.Fixed("gate_logit_normalizer", GateLogitNormalizer);
-        source.Absent("feature_map", "the block maps queries and keys by nothing");
         source.Absent("clamp_min", "the block does not clamp its decay");
         var options = new GlaOptions
         {

@@ -64,12 +64,20 @@ internal abstract class FlaLayout(string name, string block, string description,
     protected static string HeadNorm(bool gate, Func<string, bool> has) =>
         gate && !has(Attn + "g_norm.weight") ? Attn + "g_norm_swish_gate.weight" : Attn + "g_norm.weight";
 
+    /// <summary>The number of heads, and whether each head's norm has a weight; keys and values stand apart for every head, and nothing
+    /// maps queries and keys.</summary>
+    protected static (int Heads, bool Affine) ReadHeads(LayoutReader source, string headNorm, int values)
+    {
+        var affine = source.Has(headNorm);
+        var heads = source.Known("num_heads", affine ? values / source.Extent(headNorm, 0) : null);
+        source.Refuse(source.Config.IntOrNull("num_kv_heads") is { } n && n != heads, "config: num_kv_heads differs from num_heads: the block's heads share no keys");
+        source.Absent("feature_map", "the block maps queries and keys by nothing");
+        return (heads, affine);
+    }
+
     protected void WriteAround(PublishedModel model, Utf8JsonWriter json, string architecture)
     {
-        json.WriteString("model_type", modelTypes[0]);
-        json.WriteStartArray("architectures");
-        json.WriteStringValue(architecture);
-        json.WriteEndArray();
+        WriteKind(json, modelTypes[0], architecture);
         json.WriteNumber("vocab_size", model.Vocabulary);
         json.WriteNumber("hidden_size", model.Options.HiddenSize);
         json.WriteNumber("num_hidden_layers", model.Options.NumLayers);

@@ -13,11 +13,7 @@ internal sealed class FlaRetNetLayout() : FlaLayout("fla-retnet", "retnet", "Ret
         int keys = source.Extent(Attn + "q_proj.weight", 0), values = source.Extent(Attn + "v_proj.weight", 0);
         source.Refuse(keys != around.Hidden, $"queries are {keys} wide (expand_k): the block's have the width {around.Hidden}");
         source.Refuse(!source.Has(Attn + "g_proj.weight"), "there is no output gate: the block always has one");
-        var headNorm = HeadNorm(gate: true, source.Has);
-        var affine = source.Has(headNorm);
-        var heads = source.Known("num_heads", affine ? values / source.Extent(headNorm, 0) : null);
-        source.Refuse(source.Config.IntOrNull("num_kv_heads") is { } n && n != heads, "config: num_kv_heads differs from num_heads: the block's heads share no keys");
-        source.Absent("feature_map", "the block maps queries and keys by nothing");
+        var (heads, affine) = ReadHeads(source, HeadNorm(gate: true, source.Has), values);
         var options = new RetNetOptions
         {
             EmbedDim = around.Hidden, HiddenSize = around.Hidden, NumLayers = around.Layers, NumHeads = heads, ExpandV = Multiple(values, around.Hidden),
@@ -45,11 +41,7 @@ internal sealed class FlaRetNetLayout() : FlaLayout("fla-retnet", "retnet", "Ret
 
     internal override IReadOnlyDictionary<string, int> Sizes(PublishedModel model) => RetNetNames.Sizes(model);
 
-    internal override BlockOptions Canonical(BlockOptions options)
-    {
-        var o = (RetNetOptions)options;
-        return RetNetNames.Canonical(o, Multiple(o.ValueWidth, o.HiddenSize), Multiple(o.InnerWidth, o.HiddenSize));
-    }
+    internal override BlockOptions Canonical(BlockOptions options) => RetNetNames.Canonical((RetNetOptions)options);
 
     internal override void WriteConfig(PublishedModel model, Utf8JsonWriter json)
     {

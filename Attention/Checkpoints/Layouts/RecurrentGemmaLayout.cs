@@ -79,10 +79,7 @@ internal sealed class RecurrentGemmaLayout() : GriffinFamily("recurrentgemma", "
     internal override void WriteConfig(PublishedModel model, Utf8JsonWriter json)
     {
         var o = (GriffinOptions)model.Options;
-        json.WriteString("model_type", "recurrent_gemma");
-        json.WriteStartArray("architectures");
-        json.WriteStringValue("RecurrentGemmaForCausalLM");
-        json.WriteEndArray();
+        WriteKind(json, "recurrent_gemma", "RecurrentGemmaForCausalLM");
         json.WriteNumber("vocab_size", model.Vocabulary);
         json.WriteNumber("hidden_size", o.HiddenSize);
         json.WriteNumber("num_hidden_layers", o.NumLayers);

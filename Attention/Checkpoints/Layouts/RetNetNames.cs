@@ -13,10 +13,11 @@ internal static class RetNetNames
         };
     }
 
-    public static RetNetOptions Canonical(RetNetOptions o, double expandV, double ffnMult) => new()
+    public static RetNetOptions Canonical(RetNetOptions o) => new()
     {
-        EmbedDim = o.EmbedDim, HiddenSize = o.HiddenSize, NumLayers = o.NumLayers, NumHeads = o.NumHeads, ExpandV = expandV,
+        EmbedDim = o.EmbedDim, HiddenSize = o.HiddenSize, NumLayers = o.NumLayers, NumHeads = o.NumHeads,
+        ExpandV = PublishedLayout.Multiple(o.ValueWidth, o.HiddenSize),
         Rotary = o.Rotary, GroupNorm = o.GroupNorm, GroupNormAffine = o.GroupNormAffine, GroupNormEps = o.GroupNormEps, Bias = o.Bias,
-        Norm = o.Norm, Ffn = o.Ffn, FfnMult = ffnMult, FfnAct = o.FfnAct,
+        Norm = o.Norm, Ffn = o.Ffn, FfnMult = PublishedLayout.Multiple(o.InnerWidth, o.HiddenSize), FfnAct = o.FfnAct,
     };
 }

@@ -59,11 +59,7 @@ internal sealed class TorchscaleRetNetLayout() : PublishedLayout("torchscale-ret
 
     internal override IReadOnlyDictionary<string, int> Sizes(PublishedModel model) => RetNetNames.Sizes(model);
 
-    internal override BlockOptions Canonical(BlockOptions options)
-    {
-        var o = (RetNetOptions)options;
-        return RetNetNames.Canonical(o, Multiple(o.ValueWidth, o.HiddenSize), Multiple(o.InnerWidth, o.HiddenSize));
-    }
+    internal override BlockOptions Canonical(BlockOptions options) => RetNetNames.Canonical((RetNetOptions)options);
 
     internal override void WriteConfig(PublishedModel model, Utf8JsonWriter json)
     {

@@ -22,7 +22,7 @@ internal sealed unsafe class FourStepPlan<V, T> : RowPlan<V, T>
         (_n1, _n2) = (n1, n2);
         _down = LanePlan<V, T>.For(n1);
         _across = LanePlan<V, T>.For(n2);
-        _twiddles = new T[2L * RoundUp(n2) * n1];
+        _twiddles = new T[2L * Registers.Whole<V, T>(n2) * n1];
         for (var k1 = 0; k1 < n1; k1++)
         {
             for (var j2 = 0; j2 < n2; j2++)
@@ -38,7 +38,7 @@ internal sealed unsafe class FourStepPlan<V, T> : RowPlan<V, T>
     public override int Rows => 1;
 
     public override long ScratchElements =>
-        2L * (RoundUp(_n1) * (V.Count + (long)_n2) + V.Count * (long)_n2) + Math.Max(_down.ScratchElements, _across.ScratchElements);
+        2L * (Registers.Whole<V, T>(_n1) * (V.Count + (long)_n2) + V.Count * (long)_n2) + Math.Max(_down.ScratchElements, _across.ScratchElements);
 
     /// <summary>Finds the split whose two sides fill registers best; the sides' own transforms must be direct ones.</summary>
     /// <returns>False when every split leaves too many lanes empty.</returns>
@@ -52,7 +52,7 @@ internal sealed unsafe class FourStepPlan<V, T> : RowPlan<V, T>
             if (length % n2 != 0 || length / n2 < 4) continue;
             var n1 = length / n2;
             if (Math.Max(Factors.LargestPrime(n1), Factors.LargestPrime(n2)) > LanePlan<V, T>.LargestDirectPrime) continue;
-            var computed = (double)RoundUp(n1) * RoundUp(n2);
+            var computed = (double)Registers.Whole<V, T>(n1) * Registers.Whole<V, T>(n2);
             if (computed > least) continue;
             least = computed; // among equals the last, which is the squarest
             columns = n2;
@@ -65,8 +65,8 @@ internal sealed unsafe class FourStepPlan<V, T> : RowPlan<V, T>
     {
         var w = V.Count;
         var block = LaneRows<T>.Packed(scratch, w);
-        var turned = scratch + 2L * w * RoundUp(_n1);
-        var edge = LaneRows<T>.Packed(turned + 2L * RoundUp(_n1) * _n2, w);
+        var turned = scratch + 2L * w * Registers.Whole<V, T>(_n1);
+        var edge = LaneRows<T>.Packed(turned + 2L * Registers.Whole<V, T>(_n1) * _n2, w);
         var rest = edge.Re + 2L * w * _n2;
         fixed (T* twiddles = _twiddles)
         {
@@ -123,6 +123,4 @@ internal sealed unsafe class FourStepPlan<V, T> : RowPlan<V, T>
             TileTranspose<V, T>.Run(from + w, 2 * w, to + w, 2 * w, rows, columns);
         }
     }
-
-    private static int RoundUp(int n) => (n + V.Count - 1) / V.Count * V.Count;
 }

@@ -83,7 +83,7 @@ internal static unsafe class HalfSpectrum<V, T>
     private static T[] Turns(int n)
     {
         var h = n / 2;
-        var plane = (h + V.Count) / V.Count * V.Count;
+        var plane = Registers.Whole<V, T>(h + 1);
         var turns = new T[2 * plane];
         for (var k = 0; k <= h; k++)
         {
