@@ -12,7 +12,7 @@ internal sealed record Difference(double Relative, double Tolerance)
     /// <summary>Compares two tensors of one shape; a NaN on either side is a difference of infinity.</summary>
     public static Difference Of(Tensor ours, TorchSharp.torch.Tensor theirs, double tolerance = 1e-5)
     {
-        if (!Array.ConvertAll(ours.Shape.AsSpan().ToArray(), n => (long)n).SequenceEqual(theirs.shape))
+        if (!Libtorch.Sizes(ours.Shape).SequenceEqual(theirs.shape))
             throw new InvalidOperationException($"results of different shape: {ours.Shape} and [{string.Join(", ", theirs.shape)}]");
         using var scope = Tensor.Scope();
         using var disposed = TorchSharp.torch.NewDisposeScope();

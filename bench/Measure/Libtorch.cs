@@ -8,10 +8,13 @@ namespace Edifice.Bench.Measure;
 /// <summary>Data for libtorch, and what it says of itself.</summary>
 internal static class Libtorch
 {
+    /// <summary>A shape as libtorch has it.</summary>
+    public static long[] Sizes(Shape shape) => Array.ConvertAll(shape.AsSpan().ToArray(), n => (long)n);
+
     /// <summary>The same values as a tensor of libtorch's.</summary>
     public static TorchSharp.torch.Tensor Twin(this Tensor t)
     {
-        long[] shape = Array.ConvertAll(t.Shape.AsSpan().ToArray(), n => (long)n);
+        var shape = Sizes(t.Shape);
         using var scope = Tensor.Scope();
         var row = t.Detach().Contiguous();
         return t.DType switch
