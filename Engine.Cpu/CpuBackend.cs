@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
-using System.Runtime.Intrinsics.X86;
 using Edifice.Engine.Backends;
 using Edifice.Engine.Cpu.Memory;
+using Edifice.Engine.Cpu.Simd;
 using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu;
@@ -34,7 +34,7 @@ public sealed partial class CpuBackend : IBackend
 
     /// <summary>The widest instruction set the kernels use on this machine.</summary>
     public static string InstructionSet =>
-        Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported && Fma.IsSupported ? "AVX2+FMA" : Vector128.IsHardwareAccelerated ? "128-bit SIMD" : "scalar";
+        Isa.Has512 ? "AVX-512" : Isa.Has256 ? "AVX2+FMA" : Vector128.IsHardwareAccelerated ? "128-bit SIMD" : "scalar";
 
     /// <inheritdoc/>
     public Storage Allocate(long byteLength) => CpuStorage.Allocate(byteLength);
