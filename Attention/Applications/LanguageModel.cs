@@ -55,7 +55,7 @@ public sealed class LanguageModel : Module
     /// <param name="tokens">int64 [B, L], in [0, V).</param>
     /// <param name="inputs">What the block takes beside it; null: nothing.</param>
     /// <returns>[B, L, V].</returns>
-    public Tensor Logits(Tensor tokens, SequenceInputs? inputs = null) => Score(Block.ForwardSequence(Embedding.Forward(tokens), inputs));
+    public Tensor Logits(Tensor tokens, SequenceInputs? inputs = null) => Score(Hidden(tokens, inputs));
 
     /// <summary>The mean log loss over the targets that count.</summary>
     /// <param name="tokens">int64 [B, L].</param>
@@ -88,8 +88,14 @@ public sealed class LanguageModel : Module
         return Continue(Start(1, contextLength), [.. prompt.Select(t => (long)t)], count, sampling);
     }
 
+    /// <summary>The hidden states that <see cref="Logits"/> scores.</summary>
+    /// <param name="tokens">int64 [B, L], in [0, V).</param>
+    /// <param name="inputs">What the block takes beside it; null: nothing.</param>
+    /// <returns>[B, L, H].</returns>
+    public Tensor Hidden(Tensor tokens, SequenceInputs? inputs = null) => Block.ForwardSequence(Embedding.Forward(tokens), inputs);
+
     /// <summary>Scores of hidden states […, H]: […, V].</summary>
-    internal Tensor Score(Tensor hidden)
+    public Tensor Score(Tensor hidden)
     {
         var scores = _head?.Forward(hidden) ?? hidden.Linear(Embedding.Weight);
         return LogitCap is { } cap ? (scores / cap).Tanh() * cap : scores;

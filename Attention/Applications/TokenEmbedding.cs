@@ -67,7 +67,9 @@ public sealed class TokenEmbedding : Module
     private Tensor Signal(int offset, int length, Tensor like)
     {
         var rows = checked(offset + length);
-        if (_table is null || _table.Size(0) < rows || _table.DType != like.DType || _table.Device != like.Device)
+        // Threads that share the model may each replace the table: the one looked at is the one used.
+        var table = _table;
+        if (table is null || table.Size(0) < rows || table.DType != like.DType || table.Device != like.Device)
         {
             rows = Math.Max(64, checked(rows + rows / 2));
             var width = Weight.Shape[1];
@@ -81,9 +83,10 @@ public sealed class TokenEmbedding : Module
 
             using var outside = TensorScope.Suspend();
             using var off = Tensor.NoGrad();
-            _table = Tensor.FromArray(values, [rows, width]).To(like.DType).To(like.Device);
+            table = Tensor.FromArray(values, [rows, width]).To(like.DType).To(like.Device);
+            _table = table;
         }
 
-        return _table.Narrow(0, offset, length);
+        return table.Narrow(0, offset, length);
     }
 }

@@ -3,10 +3,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using Edifice.Attention;
-using Edifice.Cli.Training;
 using Edifice.Engine;
 using Edifice.Engine.Cpu;
-using Edifice.Nn;
 
 namespace Edifice.Cli.Commands;
 
@@ -36,12 +34,8 @@ internal static class GenerateCommand
 
     private static int Run(string folder, string prompt, int count, Sampling sampling)
     {
-        var config = RunConfig.Read(Path.Combine(folder, TrainCommand.ConfigName));
-        if (config.Text is null) throw new TensorException($"{folder} holds a model of the task '{config.Task}', which has no text: train with --text FILE");
         if (count < 0) throw new TensorException($"--tokens must be at least 0, got {count}");
-        var model = ModelFactory.BuildForText(config);
-        TrainingCheckpoint.LoadModel(model, Trainer.CheckpointIn(folder));
-        model.Eval();
+        var model = TextModel.Load(folder);
         var bytes = Encoding.UTF8.GetBytes(prompt.Length == 0 ? "\n" : prompt);
         using var output = Console.OpenStandardOutput();
         output.Write(Encoding.UTF8.GetBytes(prompt));

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Edifice.Attention;
 using Edifice.Cli.Output;
 using Edifice.Cli.Training;
 using Edifice.Engine;
@@ -25,7 +26,7 @@ internal static class TrainCommand
             if (parsed.GetValue(resume) is { } folder)
             {
                 if (parsed.GetValue(block) is not null) throw new TensorException("--resume continues a run as it was begun: leave out --block and its options");
-                return Run(RunConfig.Read(Path.Combine(folder, ConfigName)), folder, resume: true, parsed.GetValue(json));
+                return Run(RunConfig.Read(Path.Combine(folder, TextModel.ConfigName)), folder, resume: true, parsed.GetValue(json));
             }
 
             var name = parsed.GetValue(block) ?? throw new TensorException("train needs --block NAME (edifice blocks lists them), or --resume DIR");
@@ -35,8 +36,6 @@ internal static class TrainCommand
         return command;
     }
 
-    internal const string ConfigName = "config.json";
-
     private static int Run(RunConfig config, string? folder, bool resume, bool asJson)
     {
         var task = config.BuildTask();
@@ -44,7 +43,7 @@ internal static class TrainCommand
         if (folder is not null)
         {
             Directory.CreateDirectory(folder);
-            if (!resume) config.Write(Path.Combine(folder, ConfigName));
+            if (!resume) config.Write(Path.Combine(folder, TextModel.ConfigName));
         }
 
         var trainer = new Trainer(config, task, model, folder);

@@ -1,3 +1,4 @@
+using Edifice.Attention;
 using Edifice.Engine;
 
 namespace Edifice.Cli.Tasks;
@@ -5,9 +6,6 @@ namespace Edifice.Cli.Tasks;
 /// <summary>Next-byte prediction on a text file: crops by seed from the first nine tenths, the rest held out.</summary>
 internal sealed class TextFile : ITask
 {
-    /// <summary>Number of different tokens.</summary>
-    public const int Bytes = 256;
-
     private readonly byte[] _text;
     private readonly int _trained;
 
@@ -37,9 +35,9 @@ internal sealed class TextFile : ITask
 
     public TaskForm Form => TaskForm.NextToken;
 
-    public int Vocabulary => Bytes;
+    public int Vocabulary => TextModel.Bytes;
 
-    public int Classes => Bytes;
+    public int Classes => TextModel.Bytes;
 
     public int Length { get; }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Edifice.Attention;
 using Edifice.Cli.Tasks;
 using Edifice.Engine;
 using Edifice.Nn;
@@ -41,7 +42,7 @@ internal sealed class Trainer
     }
 
     /// <summary>Where a run keeps its weights.</summary>
-    public static string CheckpointIn(string folder) => Path.Combine(folder, "model.safetensors");
+    public static string CheckpointIn(string folder) => Path.Combine(folder, TextModel.WeightsName);
 
     /// <summary>True when the figure reported is accuracy, false for bits per byte.</summary>
     public static bool ScoresAccuracy(ITask task) => task is not TextFile;

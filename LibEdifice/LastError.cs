@@ -1,0 +1,33 @@
+using Edifice.Attention;
+using Edifice.Engine;
+using Edifice.Engine.Serialization;
+
+namespace Edifice.C;
+
+/// <summary>Turns whatever a call threw into a status, and keeps its text for the calling thread.</summary>
+internal static unsafe class LastError
+{
+    [ThreadStatic] private static CString? t_text;
+
+    /// <summary>The text of this thread's last failure, "" before the first. It stays until the next one.</summary>
+    public static byte* Text => t_text is { } text ? text.Pointer : Constants.Empty.Pointer;
+
+    /// <param name="e">What was thrown.</param>
+    /// <param name="rejected">What it means when the engine itself rejects something: calls that have checked all they were given
+    /// have no such answer.</param>
+    public static Status Report(Exception e, Status rejected = Status.Internal)
+    {
+        t_text?.Dispose();
+        t_text = new CString(e.Message);
+        return e switch
+        {
+            CallException call => call.Status,
+            OptionException => Status.BadOption,
+            SafetensorsException => Status.BadFile,
+            TensorException => rejected,
+            IOException or UnauthorizedAccessException => Status.NotFound,
+            OutOfMemoryException => Status.OutOfMemory,
+            _ => Status.Internal,
+        };
+    }
+}
