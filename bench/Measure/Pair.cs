@@ -10,6 +10,9 @@ internal sealed class Pair(MachineLimits limits, int rounds, string filter)
 {
     private const double RoundMilliseconds = 20, WarmUpMilliseconds = 300;
 
+    /// <summary>True when rows of this name are to be measured: to be asked where preparing one is dear.</summary>
+    public bool Wants(string name) => name.Contains(filter, StringComparison.OrdinalIgnoreCase);
+
     /// <summary>Interleaved rounds; each round repeats a call often enough to be timed.</summary>
     /// <param name="name">What is measured.</param>
     /// <param name="work">What it must do at least.</param>
@@ -19,7 +22,7 @@ internal sealed class Pair(MachineLimits limits, int rounds, string filter)
     /// <param name="formulation">How libtorch does it, where there is a choice.</param>
     public Row Run(string name, Work work, Action ours, Action? libtorch, Func<Difference>? difference = null, string formulation = "")
     {
-        if (!name.Contains(filter, StringComparison.OrdinalIgnoreCase)) return Row.LeftOut(name);
+        if (!Wants(name)) return Row.LeftOut(name);
         // Compared first: figures of wrong results are worth nothing.
         var found = difference?.Invoke();
         var a = Repeats(ours);
