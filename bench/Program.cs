@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Edifice.Bench.Launch;
+using Edifice.Bench.Libtorch;
 using Edifice.Bench.Measure;
 using Edifice.Bench.Output;
 using Edifice.Bench.Suites;
@@ -11,7 +12,7 @@ if (StandardLibraryShim.RestartIfNeeded(args) is { } code) return code;
 var suites = new (string Name, Func<Session, IEnumerable<Row>> Run)[]
 {
     ("tiny", TinyOps.Run), ("gemm", MatrixProducts.Run), ("ops", Operations.Run), ("attention", AttentionKernels.Run),
-    ("fft", Fourier.Run), ("recurrence", Recurrences.Run),
+    ("fft", Fourier.Run), ("recurrence", Recurrences.Run), ("blocks", BlockSteps.Run),
 };
 var which = new Argument<string[]>("suite") { DefaultValueFactory = _ => ["all"], Description = $"all, or some of {string.Join(", ", suites.Select(s => s.Name))}" };
 which.AcceptOnlyFromAmong(["all", .. suites.Select(s => s.Name)]);
@@ -28,7 +29,7 @@ root.SetAction(parsed =>
     TorchSharp.torch.set_num_threads(n);
     var limits = MachineLimits.Measure(n);
     var session = new Session(n, limits, new Pair(limits, parsed.GetValue(rounds), parsed.GetValue(filter)!));
-    string machine = $"{Processor.Name()}, {CpuBackend.InstructionSet}", libtorch = Libtorch.Describe();
+    string machine = $"{Processor.Name()}, {CpuBackend.InstructionSet}", libtorch = Library.Describe();
     Console.WriteLine($"{machine}, {n} thread(s) | {libtorch}");
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
         $"limits: {limits.SinglePeak / 1e9:F0} GFLOP/s float, {limits.DoublePeak / 1e9:F0} double, {limits.CopyBandwidth / 1e9:F1} GB/s read and written by a copy"));

@@ -1,3 +1,4 @@
+using Edifice.Bench.Libtorch;
 using Edifice.Engine;
 
 namespace Edifice.Bench.Measure;
@@ -9,10 +10,17 @@ internal sealed record Difference(double Relative, double Tolerance)
 {
     public bool Agrees => Relative <= Tolerance;
 
+    /// <summary>Of which result, where several were compared.</summary>
+    public string At { get; init; } = "";
+
     /// <summary>Compares two tensors of one shape; a NaN on either side is a difference of infinity.</summary>
-    public static Difference Of(Tensor ours, TorchSharp.torch.Tensor theirs, double tolerance = 1e-5)
+    /// <param name="ours">This engine's.</param>
+    /// <param name="theirs">libtorch's.</param>
+    /// <param name="tolerance">What the difference may be.</param>
+    /// <param name="floor">Added to the largest magnitude, for results that are rounding alone.</param>
+    public static Difference Of(Tensor ours, TorchSharp.torch.Tensor theirs, double tolerance = 1e-5, double floor = 0)
     {
-        if (!Libtorch.Sizes(ours.Shape).SequenceEqual(theirs.shape))
+        if (!Twins.Sizes(ours.Shape).SequenceEqual(theirs.shape))
             throw new InvalidOperationException($"results of different shape: {ours.Shape} and [{string.Join(", ", theirs.shape)}]");
         using var scope = Tensor.Scope();
         using var disposed = TorchSharp.torch.NewDisposeScope();
@@ -26,7 +34,7 @@ internal sealed record Difference(double Relative, double Tolerance)
             scale = Math.Max(scale, Math.Abs(other[i]));
         }
 
-        return new Difference(largest == 0 ? 0 : largest / scale, tolerance);
+        return new Difference(largest == 0 ? 0 : largest / (scale + floor), tolerance);
     }
 
     /// <summary>The worse of two.</summary>

@@ -10,7 +10,7 @@ internal sealed class Pair(MachineLimits limits, int rounds, string filter)
 {
     private const double RoundMilliseconds = 20, WarmUpMilliseconds = 300;
 
-    /// <summary>True when rows of this name are to be measured: to be asked where preparing one is dear.</summary>
+    /// <summary>False when a row of this name was not asked for: what it needs need not be made.</summary>
     public bool Wants(string name) => name.Contains(filter, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Interleaved rounds; each round repeats a call often enough to be timed.</summary>
@@ -37,7 +37,7 @@ internal sealed class Pair(MachineLimits limits, int rounds, string filter)
         var (least, limit) = limits.Least(work);
         return new Row(name, Median(mine), Median(theirs), found?.Relative ?? double.NaN, found?.Tolerance ?? double.NaN)
         {
-            LimitMs = least, Limit = limit, Libtorch = formulation, Agrees = found?.Agrees ?? true,
+            LimitMs = least, Limit = limit, Libtorch = formulation, Agrees = found?.Agrees ?? true, WorstAt = found?.At ?? "",
         };
     }
 

@@ -27,6 +27,9 @@ internal sealed record Row(string Name, double OursMs, double LibtorchMs, double
     /// <summary>False when the two results were compared and differ by more than the tolerance, or are not numbers.</summary>
     public bool Agrees { get; init; } = true;
 
+    /// <summary>Which result <see cref="MaxDiff"/> is of, where several were compared.</summary>
+    public string WorstAt { get; init; } = "";
+
     /// <summary>True when the row was not asked for and so not measured.</summary>
     public bool IsLeftOut => double.IsNaN(OursMs);
 

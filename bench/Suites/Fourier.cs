@@ -1,3 +1,4 @@
+using Edifice.Bench.Libtorch;
 using Edifice.Bench.Measure;
 using static TorchSharp.torch;
 using Tensor = Edifice.Engine.Tensor;

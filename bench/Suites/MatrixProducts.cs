@@ -1,3 +1,4 @@
+using Edifice.Bench.Libtorch;
 using Edifice.Bench.Measure;
 using Edifice.Engine;
 using static TorchSharp.torch;

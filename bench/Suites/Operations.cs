@@ -1,3 +1,4 @@
+using Edifice.Bench.Libtorch;
 using Edifice.Bench.Measure;
 using Edifice.Nn;
 using static TorchSharp.torch;

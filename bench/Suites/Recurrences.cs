@@ -1,4 +1,5 @@
-using Edifice.Bench.Formulations.Recurrences;
+using Edifice.Bench.Libtorch;
+using Edifice.Bench.Libtorch.Recurrences;
 using Edifice.Bench.Measure;
 using Edifice.Engine;
 using Edifice.Engine.Autograd;

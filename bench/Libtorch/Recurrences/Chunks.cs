@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace Edifice.Bench.Formulations.Recurrences;
+namespace Edifice.Bench.Libtorch.Recurrences;
 
 /// <summary>Sequences cut into chunks, with the heads outside: the layout in which libtorch's batched products need no copies.</summary>
 internal static class Chunks

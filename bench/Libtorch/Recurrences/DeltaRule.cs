@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace Edifice.Bench.Formulations.Recurrences;
+namespace Edifice.Bench.Libtorch.Recurrences;
 
 /// <summary>WKV-7 (Peng et al. 2025) by chunks: what the delta rule reads inside a chunk is a unit lower triangular system, inverted for
 /// all chunks at once, after which each chunk is one affine map of the state.</summary>

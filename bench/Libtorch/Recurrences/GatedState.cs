@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace Edifice.Bench.Formulations.Recurrences;
+namespace Edifice.Bench.Libtorch.Recurrences;
 
 /// <summary>Gated linear attention (Yang et al. 2023) and, with gates as keys, HGRN-2 by chunks.</summary>
 /// <remarks>The decay differs by channel, so scores inside a chunk are no plain product. Rows that lie in different halves of a block

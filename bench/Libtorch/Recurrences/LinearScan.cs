@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace Edifice.Bench.Formulations.Recurrences;
+namespace Edifice.Bench.Libtorch.Recurrences;
 
 /// <summary>h_t = e^(log a_t) h_{t-1} + b_t per channel, in several ways.</summary>
 internal static class LinearScan

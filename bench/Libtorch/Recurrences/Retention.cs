@@ -1,6 +1,6 @@
 using static TorchSharp.torch;
 
-namespace Edifice.Bench.Formulations.Recurrences;
+namespace Edifice.Bench.Libtorch.Recurrences;
 
 /// <summary>Retention (Sun et al. 2023) by chunks: all of it matrix products, the carry from chunk to chunk too, because one factor
 /// per head makes the powers of the decay a fixed matrix.</summary>

@@ -1,31 +1,11 @@
 using System.Runtime.InteropServices;
-using Edifice.Engine;
 using static TorchSharp.torch;
-using Tensor = Edifice.Engine.Tensor;
 
-namespace Edifice.Bench.Measure;
+namespace Edifice.Bench.Libtorch;
 
-/// <summary>Data for libtorch, and what it says of itself.</summary>
-internal static class Libtorch
+/// <summary>What libtorch says of itself.</summary>
+internal static class Library
 {
-    /// <summary>A shape as libtorch has it.</summary>
-    public static long[] Sizes(Shape shape) => Array.ConvertAll(shape.AsSpan().ToArray(), n => (long)n);
-
-    /// <summary>The same values as a tensor of libtorch's.</summary>
-    public static TorchSharp.torch.Tensor Twin(this Tensor t)
-    {
-        var shape = Sizes(t.Shape);
-        using var scope = Tensor.Scope();
-        var row = t.Detach().Contiguous();
-        return t.DType switch
-        {
-            DType.Float32 => tensor(row.ToArray<float>(), shape),
-            DType.Float64 => tensor(row.ToArray<double>(), shape),
-            DType.Int64 => tensor(row.ToArray<long>(), shape),
-            _ => throw new NotSupportedException($"no twin for {t.DType}"),
-        };
-    }
-
     /// <summary>Its version and the instruction set its own kernels chose.</summary>
     public static string Describe() => $"libtorch {__version__}, its kernels on {InstructionSet()}, matrix products by its MKL";
 

@@ -1,0 +1,36 @@
+using Edifice.Attention;
+using Edifice.Engine;
+using Edifice.Nn;
+
+namespace Edifice.Bench.Measure;
+
+/// <summary>Training of a block of ours: forward, mean square error of its output, backward, AdamW.</summary>
+/// <param name="block">The model.</param>
+/// <param name="x">[B, L, E].</param>
+/// <param name="target">[B, H].</param>
+internal sealed class TrainingStep(SequenceBlock block, Tensor x, Tensor target)
+{
+    /// <summary>Learning rate and weight decay, small enough that thousands of steps do no harm.</summary>
+    public const double Rate = 1e-5, Decay = 0.01;
+
+    private readonly Optimizer _optimizer = new(block, new AdamW { LearningRate = Rate, WeightDecay = Decay });
+
+    /// <summary>Leaves the gradients on the parameters.</summary>
+    /// <returns>The output.</returns>
+    public Tensor Backward()
+    {
+        using var scope = Tensor.Scope();
+        var y = block.Forward(x);
+        y.MseLoss(target).Backward();
+        return scope.Keep(y.Detach());
+    }
+
+    /// <summary>One whole step.</summary>
+    public void Run()
+    {
+        using var scope = Tensor.Scope();
+        Backward();
+        _optimizer.Step();
+        _optimizer.ZeroGrad();
+    }
+}

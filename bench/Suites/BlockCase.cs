@@ -1,0 +1,50 @@
+using Edifice.Attention;
+using Edifice.Bench.Libtorch;
+using Edifice.Engine;
+using Edifice.Nn;
+
+namespace Edifice.Bench.Suites;
+
+/// <summary>A block as it is measured: the options under which both engines do the same mathematics, each in its fastest mode.</summary>
+/// <param name="Name">In the rows.</param>
+/// <param name="Block">In the registry.</param>
+/// <param name="More">Options beside the common ones, as members of a JSON object.</param>
+/// <param name="Twin">The block in libtorch's operations; null: not written.</param>
+internal sealed record BlockCase(string Name, string Block, string More, Func<SequenceBlock, Formulation>? Twin)
+{
+    /// <summary>E and H.</summary>
+    public const int Width = 256;
+
+    /// <summary>All blocks.</summary>
+    public static IReadOnlyList<BlockCase> All { get; } =
+    [
+        Of("multihead", b => new MultiHeadFormulation((MultiHead)b)),
+        Of("gqa"),
+        Of("perceiver"),
+        Of("fnet"),
+        Of("linear_transformer"),
+        Of("nystromformer"),
+        Of("performer"),
+        Of("retnet", b => new RetNetFormulation((RetNet)b), """, "mode": "chunkwise" """),
+        Of("rwkv", b => new RwkvFormulation((Rwkv)b), """, "mode": "chunkwise" """),
+        Of("gla", b => new GlaFormulation((Gla)b), """, "mode": "chunkwise" """),
+        Of("hgrn", b => new HgrnFormulation((Hgrn)b), """, "mode": "chunkwise" """),
+        // Two recurrent layers, then one of attention: with two layers it would be hawk.
+        Of("griffin", b => new GriffinFormulation((Griffin)b), "", 3),
+        Of("hawk", b => new GriffinFormulation((Griffin)b)),
+    ];
+
+    /// <summary>The block with random parameters: those that begin at zero would hide parts of it.</summary>
+    public SequenceBlock Build()
+    {
+        var random = new Generator(11);
+        var json = $$"""{"embed_dim": {{Width}}, "hidden_size": {{Width}}, "dropout": 0{{More}}}""";
+        var block = Blocks.Build(Block, json, new ParameterOptions { Generator = random });
+        using var scope = Tensor.Scope();
+        foreach (var p in block.Parameters()) p.Set(p.Value.Detach() + 0.02 * Tensor.Randn(p.Shape.AsSpan(), generator: random));
+        return block;
+    }
+
+    private static BlockCase Of(string block, Func<SequenceBlock, Formulation>? twin = null, string more = "", int layers = 2) =>
+        new(layers == 2 ? block : $"{block} ({layers} layers)", block, $""", "num_layers": {layers}{more}""", twin);
+}
