@@ -124,7 +124,7 @@ internal static class SafetensorsWriter
         }
     }
 
-    private static void WriteElements(Stream file, Tensor tensor, byte[] piece)
+    internal static void WriteElements(Stream file, Tensor tensor, byte[] piece)
     {
         using var off = GradMode.Off();
         var dense = tensor.IsContiguous ? tensor : tensor.Contiguous();

@@ -22,6 +22,9 @@ internal sealed class ManagedStorage(int byteLength) : Storage(Device.Cpu, byteL
 {
     private readonly byte[] _bytes = GC.AllocateUninitializedArray<byte>(Math.Max(byteLength, 1));
 
+    /// <summary>What has to be pinned for its address to stay.</summary>
+    public byte[] Bytes => _bytes;
+
     public override ref byte HostData => ref MemoryMarshal.GetArrayDataReference(_bytes);
 
     public override bool IsUnique => false; // holders are not counted

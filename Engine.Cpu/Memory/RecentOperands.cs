@@ -15,17 +15,23 @@ internal static class RecentOperands
 
     [ThreadStatic] private static Ring? t_ring;
 
+    /// <summary>A struct, so that filling a place is a plain store without the check of an array of a base type.</summary>
+    private struct Place
+    {
+        public Storage? Storage;
+    }
+
     private sealed class Ring
     {
-        public readonly NativeStorage?[] Places = new NativeStorage?[RecentOperands.Places];
+        public readonly Place[] Places = new Place[RecentOperands.Places];
         public int Next;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Keep(NativeStorage storage)
+    public static void Keep(Storage storage)
     {
         var ring = t_ring ?? Create();
-        ring.Places[ring.Next++ & (Places - 1)] = storage;
+        ring.Places[ring.Next++ & (Places - 1)].Storage = storage;
     }
 
     /// <summary>Lets go of the calling thread's operands. Only where no kernel is running on this thread.</summary>

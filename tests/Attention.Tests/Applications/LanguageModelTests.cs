@@ -45,6 +45,26 @@ public class LanguageModelTests
         Near.Equal(model.Logits(tokens.Narrow(1, 4, 5)).Select(1, -1), scores);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_clone_reads_on_as_the_stream_would_have_and_a_reset_stream_begins_anew(bool causal)
+    {
+        using var off = Tensor.NoGrad();
+        var model = Model(causal: causal);
+        var tokens = Tokens(2, 9);
+        using var stream = model.Start(2);
+        var first = stream.Read(tokens.Narrow(1, 0, 4));
+        using var clone = stream.Clone();
+        var on = stream.Read(tokens.Narrow(1, 4, 5));
+        Assert.Equal(9, stream.Time);
+        Assert.Equal(4, clone.Time);
+        Near.Equal(on, clone.Read(tokens.Narrow(1, 4, 5)));
+        stream.Reset();
+        Assert.Equal(0, stream.Time);
+        Near.Equal(first, model.Score(stream.ReadHidden(tokens.Narrow(1, 0, 4))));
+    }
+
     [Fact]
     public void Greedy_and_top_1_take_the_most_likely_token()
     {

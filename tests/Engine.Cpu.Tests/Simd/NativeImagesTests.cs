@@ -1,4 +1,3 @@
-using Edifice.Engine.Cpu;
 using Edifice.Engine.Cpu.Simd;
 
 namespace Edifice.Engine.Cpu.Tests.Simd;
