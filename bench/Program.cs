@@ -13,7 +13,7 @@ if (args is [StepMemory.ChildArgument, ..]) return StepMemory.Child(args);
 var suites = new (string Name, Func<Session, IEnumerable<Row>> Run)[]
 {
     ("tiny", TinyOps.Run), ("gemm", MatrixProducts.Run), ("ops", Operations.Run), ("attention", AttentionKernels.Run),
-    ("fft", Fourier.Run), ("blocks", BlockSteps.Run), ("memory", StepMemory.Run),
+    ("fft", Fourier.Run), ("recurrence", Recurrences.Run), ("blocks", BlockSteps.Run), ("memory", StepMemory.Run),
 };
 var which = new Argument<string[]>("suite") { DefaultValueFactory = _ => ["all"], Description = $"all, or some of {string.Join(", ", suites.Select(s => s.Name))}" };
 which.AcceptOnlyFromAmong(["all", .. suites.Select(s => s.Name)]);

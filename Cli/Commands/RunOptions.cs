@@ -39,6 +39,8 @@ internal sealed class RunOptions
 
     public Option<double?> Average { get; } = new("--average") { Description = "decay of the running average of the weights that is evaluated and saved beside them; 0: none (default: 0 for a task, 0.99 for text)" };
 
+    public Option<int?> ShortConvolution { get; } = new("--short-conv") { Description = "positions seen by a causal convolution in front of the block, for mqar, copy and induction; 0: none (default: 3)" };
+
     public Option<ulong> Seed { get; } = new("--seed") { Description = "seed of weights, data and dropout (default: 0)" };
 
     public Option<int?> EvaluateEvery { get; } = new("--eval-every") { Description = "steps between evaluations and checkpoints (default: a tenth of the run)" };
@@ -47,7 +49,7 @@ internal sealed class RunOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Task, Text, Options, Steps, Batch, Length, Rate, WeightDecay, Average, Seed, EvaluateEvery, Threads]) command.Add(option);
+        foreach (var option in (Option[])[Task, Text, Options, Steps, Batch, Length, Rate, WeightDecay, Average, ShortConvolution, Seed, EvaluateEvery, Threads]) command.Add(option);
     }
 
     /// <exception cref="TensorException">Options that contradict one another, or that neither the block nor the task has.</exception>
@@ -68,6 +70,8 @@ internal sealed class RunOptions
         // behind its first window.
         if (isText && info.Options.Rows.Any(o => o.Name == "window_size"))
             blockOptions = blockOptions.With("window_size", length.ToString(CultureInfo.InvariantCulture));
+        // Its first attention layer is the third; with two layers it would be Hawk.
+        if (!isText && block == "griffin") blockOptions = blockOptions.With("num_layers", "3");
         var taskOptions = OptionBag.Empty;
         foreach (var pair in parsed.GetValue(Options) ?? [])
         {
@@ -76,6 +80,13 @@ internal sealed class RunOptions
             string name = pair[..at], typed = pair[(at + 1)..];
             if (task is not null && TaskCatalog.HasOption(task, name)) taskOptions = taskOptions.With(name, AsJson(typed));
             else blockOptions = info.Options.With(blockOptions, name, typed);
+        }
+
+        var tokenByToken = task is not null && TaskCatalog.Build(task, taskOptions).Form == TaskForm.TokenByToken;
+        if (parsed.GetValue(ShortConvolution) is { } taps)
+        {
+            if (!tokenByToken) throw new TensorException("--short-conv is for tasks that are answered token by token: mqar, copy and induction");
+            if (taps < 0) throw new TensorException($"--short-conv must be at least 0, got {taps}");
         }
 
         var steps = parsed.GetValue(Steps) ?? (isText ? 1000 : 1500);
@@ -98,6 +109,7 @@ internal sealed class RunOptions
             TaskOptions = taskOptions.ToString(),
             Text = text is null ? null : Path.GetFullPath(text),
             Length = length,
+            ShortConvolution = parsed.GetValue(ShortConvolution) ?? (tokenByToken ? 3 : 0),
             Steps = steps,
             BatchSize = batch,
             LearningRate = rate,

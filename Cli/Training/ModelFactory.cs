@@ -12,12 +12,23 @@ internal static class ModelFactory
     /// <exception cref="TensorException">The block cannot do the task; the message names what it can do.</exception>
     public static TrainedModel Build(RunConfig config, ITask task)
     {
-        if (task.Form == TaskForm.NextToken) return new Predictor(BuildForText(config));
+        if (task.Form == TaskForm.NextToken)
+        {
+            var text = BuildForText(config);
+            return new TrainedModel(text, tokens => text.Logits(tokens));
+        }
+
         var (block, positions) = BuildBlock(config);
-        if (task.Form == TaskForm.WholeSequence) return new Classifier(new SequenceClassifier(task.Vocabulary, task.Classes, block, positions));
+        if (task.Form == TaskForm.WholeSequence)
+        {
+            var classifier = new SequenceClassifier(task.Vocabulary, task.Classes, block, positions);
+            return new TrainedModel(classifier, tokens => classifier.Logits(tokens));
+        }
+
         if (!block.KeepsPositions)
             throw new TensorException($"{config.Block} gives one vector for the whole sequence, so it cannot answer position by position: {Instead}");
-        return new Predictor(new LanguageModel(task.Vocabulary, block, positions: positions));
+        var model = new TaskModel(task, block, positions, config.ShortConvolution);
+        return new TrainedModel(model, model.Logits);
     }
 
     /// <summary>A model of bytes, as a run on text trains it.</summary>
@@ -47,19 +58,5 @@ internal static class ModelFactory
         var options = block.Options.ToOptions();
         return block.Options.Block is "multihead" or "gqa" or "perceiver" or "fnet" or "linear_transformer" or "performer" or "nystromformer" &&
             !options.Bool("rope", false) && options.Text("position", "none") == "none";
-    }
-
-    private sealed class Predictor(LanguageModel model) : TrainedModel
-    {
-        public override Module Module => model;
-
-        public override Tensor Logits(Tensor tokens) => model.Logits(tokens);
-    }
-
-    private sealed class Classifier(SequenceClassifier model) : TrainedModel
-    {
-        public override Module Module => model;
-
-        public override Tensor Logits(Tensor tokens) => model.Logits(tokens);
     }
 }

@@ -26,6 +26,9 @@ internal sealed record RunConfig
     /// <summary>Tokens per training sequence of a text.</summary>
     public int Length { get; init; }
 
+    /// <summary>Taps of the convolution behind the embedding, see <see cref="TaskModel"/>; 0: none.</summary>
+    public int ShortConvolution { get; init; }
+
     public required int Steps { get; init; }
 
     public required int BatchSize { get; init; }
@@ -63,6 +66,7 @@ internal sealed record RunConfig
                 json.WriteString("task", Task);
                 json.WritePropertyName("task_options");
                 json.WriteRawValue(TaskOptions);
+                json.WriteNumber("short_conv", ShortConvolution);
             }
 
             if (Text is not null)
@@ -103,6 +107,7 @@ internal sealed record RunConfig
             TaskOptions = bag.Raw("task_options")?.GetRawText() ?? "{}",
             Text = bag.Has("text") ? bag.Text("text", "") : null,
             Length = bag.Int("length", 0),
+            ShortConvolution = bag.Int("short_conv", 0),
             Steps = bag.Int("steps", 0),
             BatchSize = bag.Int("batch_size", 0),
             LearningRate = bag.Double("learning_rate", 0),

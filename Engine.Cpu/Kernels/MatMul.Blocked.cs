@@ -71,6 +71,9 @@ internal static unsafe class BlockedMatMul<V, T>
         WorkerPool.For(tiles, p->Nanoseconds / tiles, ref body);
     }
 
+    /// <summary>True for the few rows whose elements are dot products of two runs.</summary>
+    private static bool IsDots(MatMulProblem<T>* p) => p->M <= MatMulSweep<V, T>.MaxRows && p->BStep == 1 && p->BColumn != 1;
+
     private struct StripTiles : ITiles
     {
         public MatMulProblem<T>* Problem;
@@ -81,6 +84,7 @@ internal static unsafe class BlockedMatMul<V, T>
             var first = (int)(Panels * tile / Tiles) * PanelWidth;
             var end = Math.Min(Problem->N, (int)(Panels * (tile + 1) / Tiles) * PanelWidth);
             if (Problem->BColumn == 1) Read(Problem, first, end);
+            else if (IsDots(Problem)) Dots(Problem, first, end);
             else Buffer(Problem, first, end);
         }
     }
@@ -97,6 +101,23 @@ internal static unsafe class BlockedMatMul<V, T>
 
         for (var column = first; column < end; column += PanelWidth)
             Tile(p, 0, p->M, column, PanelWidthAt(column, end), p->A, p->ARow, p->AStep, 0, p->K);
+    }
+
+    private static void Dots(MatMulProblem<T>* p, int first, int end)
+    {
+        if (p->AStep == 1)
+        {
+            MatMulDots<V, T>.Run(p, p->A, p->ARow, first, end);
+        }
+        else
+        {
+            using var scratch = new Scratch<T>(p->M * p->K);
+            for (var row = 0; row < p->M; row++)
+                Strides.Gather((byte*)(p->A + row * p->ARow), p->AStep * sizeof(T), scratch.Pointer + row * p->K, p->K);
+            MatMulDots<V, T>.Run(p, scratch.Pointer, p->K, first, end);
+        }
+
+        if (!p->IsPlain) MatMulEpilogue<V, T>.Run(p, 0, p->M, first, end - first);
     }
 
     /// <summary>Lays B out panel by panel just before its use.</summary>

@@ -25,13 +25,13 @@ internal sealed record BlockCase(string Name, string Block, string More, Func<Se
         Of("linear_transformer", b => new LinearTransformerFormulation((LinearTransformer)b)),
         Of("nystromformer", b => new NystromformerFormulation((Nystromformer)b)),
         Of("performer", b => new PerformerFormulation((Performer)b)),
-        Of("retnet", null, """, "mode": "chunkwise" """),
-        Of("rwkv", null, """, "mode": "chunkwise" """),
-        Of("gla", null, """, "mode": "chunkwise" """),
-        Of("hgrn", null, """, "mode": "chunkwise" """),
+        Of("retnet", b => new RetNetFormulation((RetNet)b), """, "mode": "chunkwise" """),
+        Of("rwkv", b => new RwkvFormulation((Rwkv)b), """, "mode": "chunkwise" """),
+        Of("gla", b => new GlaFormulation((Gla)b), """, "mode": "chunkwise" """),
+        Of("hgrn", b => new HgrnFormulation((Hgrn)b), """, "mode": "chunkwise" """),
         // Two recurrent layers, then one of attention: with two layers it would be hawk.
-        Of("griffin", null, "", 3),
-        Of("hawk"),
+        Of("griffin", b => new GriffinFormulation((Griffin)b), "", 3),
+        Of("hawk", b => new GriffinFormulation((Griffin)b)),
     ];
 
     /// <summary>The block with random parameters: those that begin at zero would hide parts of it.</summary>

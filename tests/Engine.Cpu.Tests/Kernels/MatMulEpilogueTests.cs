@@ -22,7 +22,8 @@ public sealed class MatMulEpilogueTests
         var bias = random.Next(4) == 0 ? null : Strided.Contiguous<T>(random, c.N);
         var y = Strided.Random<T>(random, [.. c.Batch, c.M, c.N], unitLast: true, written: true);
         var kept = random.Next(2) == 0 ? null : Strided.Empty<T>([.. c.Batch, c.M, c.N]);
-        var product = Strided.Empty<T>([.. c.Batch, c.M, c.N]);
+        // In the same layout: which order a sum has may depend on it.
+        var product = Strided.Twin<T>(y);
         CpuBackend.Instance.MatMul(a, b, product, default);
 
         CpuBackend.Instance.MatMul(a, b, y, new Epilogue(bias, activation, kept));
