@@ -34,7 +34,11 @@ internal static partial class Vocabulary
                 }
         }
 
-        var options = new BpeOptions(tokens.Select((t, i) => (t, i)), merges.Select(m => $"{m.Item1} {m.Item2}")) { PreTokenizer = new RegexPreTokenizer(Words(), null) };
+        var options = new BpeOptions(tokens.Select((t, i) => KeyValuePair.Create(t, i)))
+        {
+            Merges = merges.Select(m => $"{m.Item1} {m.Item2}"),
+            PreTokenizer = new RegexPreTokenizer(Words(), null),
+        };
         return (BpeTokenizer.Create(options), tokens.Count);
     }
 

@@ -32,7 +32,7 @@ public sealed class TensorInteropTests
         var flat = new float[values.Length];
         span.FlattenTo(flat);
         Assert.Equal(values, flat);
-        span[[1, 1]] = -7;
+        span[1, 1] = -7;
         Assert.Equal(-7, x[1, 1].Item());
     }
 
