@@ -13,6 +13,7 @@ var suites = new (string Name, Func<Session, IEnumerable<Row>> Run)[]
 {
     ("tiny", TinyOps.Run), ("gemm", MatrixProducts.Run), ("ops", Operations.Run), ("attention", AttentionKernels.Run),
     ("fft", Fourier.Run), ("recurrence", Recurrences.Run), ("blocks", BlockSteps.Run),
+    ("stream", StreamingSteps.Run),
 };
 var which = new Argument<string[]>("suite") { DefaultValueFactory = _ => ["all"], Description = $"all, or some of {string.Join(", ", suites.Select(s => s.Name))}" };
 which.AcceptOnlyFromAmong(["all", .. suites.Select(s => s.Name)]);

@@ -34,6 +34,9 @@ internal sealed record BlockCase(string Name, string Block, string More, Func<Se
         Of("hawk", b => new GriffinFormulation((Griffin)b)),
     ];
 
+    /// <summary>True for the blocks whose state does not grow with the stream: those with caches of keys only are none of them.</summary>
+    public bool IsRecurrent => Block is "linear_transformer" or "performer" or "retnet" or "rwkv" or "gla" or "hgrn" or "griffin" or "hawk";
+
     /// <summary>The block with random parameters: those that begin at zero would hide parts of it.</summary>
     public SequenceBlock Build()
     {
