@@ -1,4 +1,3 @@
-using Edifice.Attention;
 using Edifice.Bench.Libtorch;
 using Edifice.Bench.Measure;
 using Edifice.Engine;
