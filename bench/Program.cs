@@ -9,11 +9,12 @@ using Edifice.Engine.Cpu;
 
 if (FirstResult.RunIfAsked(args) is { } done) return done;
 if (StandardLibraryShim.RestartIfNeeded(args) is { } code) return code;
+if (args is [StepMemory.ChildArgument, ..]) return StepMemory.Child(args);
 
 var suites = new (string Name, Func<Session, IEnumerable<Row>> Run)[]
 {
     ("tiny", TinyOps.Run), ("gemm", MatrixProducts.Run), ("ops", Operations.Run), ("attention", AttentionKernels.Run),
-    ("fft", Fourier.Run), ("recurrence", Recurrences.Run), ("blocks", BlockSteps.Run),
+    ("fft", Fourier.Run), ("recurrence", Recurrences.Run), ("blocks", BlockSteps.Run), ("memory", StepMemory.Run),
     ("stream", StreamingSteps.Run), ("scaling", Scaling.Run), ("startup", Startup.Run),
 };
 var which = new Argument<string[]>("suite") { DefaultValueFactory = _ => ["all"], Description = $"all, or some of {string.Join(", ", suites.Select(s => s.Name))}" };
