@@ -8,11 +8,12 @@ using Edifice.Bench.Suites;
 using Edifice.Engine.Cpu;
 
 if (StandardLibraryShim.RestartIfNeeded(args) is { } code) return code;
+if (args is [StepMemory.ChildArgument, ..]) return StepMemory.Child(args);
 
 var suites = new (string Name, Func<Session, IEnumerable<Row>> Run)[]
 {
     ("tiny", TinyOps.Run), ("gemm", MatrixProducts.Run), ("ops", Operations.Run), ("attention", AttentionKernels.Run),
-    ("fft", Fourier.Run), ("blocks", BlockSteps.Run),
+    ("fft", Fourier.Run), ("recurrence", Recurrences.Run), ("blocks", BlockSteps.Run), ("memory", StepMemory.Run),
 };
 var which = new Argument<string[]>("suite") { DefaultValueFactory = _ => ["all"], Description = $"all, or some of {string.Join(", ", suites.Select(s => s.Name))}" };
 which.AcceptOnlyFromAmong(["all", .. suites.Select(s => s.Name)]);

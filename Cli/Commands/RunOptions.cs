@@ -27,7 +27,7 @@ internal sealed class RunOptions
 
     public Option<string[]> Options { get; } = new("--option") { Description = "k=v, an option of the block or of the task; repeatable", AllowMultipleArgumentsPerToken = true };
 
-    public Option<int?> Steps { get; } = new("--steps") { Description = "training steps (default: 1,500 for a task, 1,000 for text)" };
+    public Option<int?> Steps { get; } = new("--steps") { Description = "training steps (default: 2,000 for a task, 1,000 for text)" };
 
     public Option<int?> Batch { get; } = new("--batch") { Description = "sequences per step (default: 64 for a task, 16 for text)" };
 
@@ -89,7 +89,7 @@ internal sealed class RunOptions
             if (taps < 0) throw new TensorException($"--short-conv must be at least 0, got {taps}");
         }
 
-        var steps = parsed.GetValue(Steps) ?? (isText ? 1000 : 1500);
+        var steps = parsed.GetValue(Steps) ?? (isText ? 1000 : 2000);
         var batch = parsed.GetValue(Batch) ?? (isText ? 16 : 64);
         var rate = parsed.GetValue(Rate) ?? 2e-3;
         if (steps < 1) throw new TensorException($"--steps must be at least 1, got {steps}");

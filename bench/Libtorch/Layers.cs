@@ -43,4 +43,7 @@ internal static class Layers
 
     /// <summary>[B, h, L, d] to [B, L, h d].</summary>
     public static Twin JoinHeads(this Twin x) => x.transpose(1, 2).flatten(2, 3);
+
+    /// <summary>[…, n] to […, sizes]; TorchSharp's unflatten takes no axis from the end.</summary>
+    public static Twin SplitLast(this Twin x, params long[] sizes) => x.unflatten(x.ndim - 1, sizes);
 }

@@ -3,7 +3,7 @@ using Twin = TorchSharp.torch.Tensor;
 
 namespace Edifice.Bench.Libtorch;
 
-/// <summary>Training of a formulation: forward, mean square error of its output, backward, AdamW.</summary>
+/// <summary>Training of a formulation: forward, mean square error of all hidden states, backward, AdamW.</summary>
 internal sealed class TrainingStep
 {
     private const double Beta1 = 0.9, Beta2 = 0.999, Eps = 1e-8;
@@ -17,7 +17,7 @@ internal sealed class TrainingStep
     /// <summary>Prepares to train.</summary>
     /// <param name="formulation">The model.</param>
     /// <param name="x">[B, L, E].</param>
-    /// <param name="target">[B, H].</param>
+    /// <param name="target">Of the shape of the hidden states.</param>
     /// <param name="rate">Learning rate.</param>
     /// <param name="decay">Weight decay.</param>
     public TrainingStep(Formulation formulation, Twin x, Twin target, double rate, double decay)
@@ -27,11 +27,11 @@ internal sealed class TrainingStep
     }
 
     /// <summary>Leaves the gradients on the parameters.</summary>
-    /// <returns>The output, of the caller's scope.</returns>
+    /// <returns>The hidden states, of the caller's scope.</returns>
     public Twin Backward()
     {
         using var scope = NewDisposeScope();
-        var y = _formulation.Forward(_x);
+        var y = _formulation.ForwardSequence(_x);
         nn.functional.mse_loss(y, _target).backward();
         return y.detach().MoveToOuterDisposeScope();
     }

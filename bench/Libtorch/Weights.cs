@@ -8,10 +8,18 @@ namespace Edifice.Bench.Libtorch;
 /// </summary>
 internal sealed class Weights
 {
-    private readonly Dictionary<string, Twin> _all;
+    private readonly Dictionary<string, Twin> _all, _own;
     private readonly string _prefix;
 
-    private Weights(Dictionary<string, Twin> all, string prefix) => (_all, _prefix) = (all, prefix);
+    // Asked for again in every pass: one streaming step must not wait for names to be put together.
+    private readonly Dictionary<string, Weights> _below = [];
+    private readonly Dictionary<string, bool> _has = [];
+
+    private Weights(Dictionary<string, Twin> all, string prefix)
+    {
+        (_all, _prefix) = (all, prefix);
+        _own = all.Where(p => p.Key.StartsWith(prefix, StringComparison.Ordinal)).ToDictionary(p => p.Key[prefix.Length..], p => p.Value);
+    }
 
     /// <summary>Copies of a module's present values; its parameters require gradients.</summary>
     public static Weights Of(Module module)
@@ -23,16 +31,25 @@ internal sealed class Weights
     }
 
     /// <summary>Those whose names go on from here: <c>weights.Below("layers.0.mixer")["q_proj.weight"]</c>.</summary>
-    public Weights Below(string name) => new(_all, $"{_prefix}{name}.");
+    public Weights Below(string name)
+    {
+        if (!_below.TryGetValue(name, out var below)) _below.Add(name, below = new Weights(_all, $"{_prefix}{name}."));
+        return below;
+    }
 
     /// <summary>One by name.</summary>
-    public Twin this[string name] => _all[_prefix + name];
+    public Twin this[string name] => _own[name];
 
     /// <summary>One by name, or null: a bias that the options switched off.</summary>
-    public Twin? Optional(string name) => _all.GetValueOrDefault(_prefix + name);
+    public Twin? Optional(string name) => _own.GetValueOrDefault(name);
 
     /// <summary>True when there is something of this name, or below it.</summary>
-    public bool Has(string name) => _all.Keys.Any(k => k == _prefix + name || k.StartsWith($"{_prefix}{name}.", StringComparison.Ordinal));
+    public bool Has(string name)
+    {
+        if (!_has.TryGetValue(name, out var has))
+            _has.Add(name, has = _own.Keys.Any(k => k == name || k.StartsWith($"{name}.", StringComparison.Ordinal)));
+        return has;
+    }
 
     /// <summary>The parameters of the whole block in our order, with their full names.</summary>
     public IEnumerable<(string Name, Parameter Parameter)> Parameters =>

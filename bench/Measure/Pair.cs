@@ -37,7 +37,7 @@ internal sealed class Pair(MachineLimits limits, int rounds, string filter)
         var (least, limit) = limits.Least(work);
         return new Row(name, Median(mine), Median(theirs), found?.Relative ?? double.NaN, found?.Tolerance ?? double.NaN)
         {
-            LimitMs = least, Limit = limit, Libtorch = formulation, Agrees = found?.Agrees ?? true, WorstAt = found?.At ?? "",
+            LeastMs = least, Limit = limit, Libtorch = formulation, Agrees = found?.Agrees ?? true, WorstAt = found?.At ?? "",
         };
     }
 

@@ -4,10 +4,10 @@ using Edifice.Nn;
 
 namespace Edifice.Bench.Measure;
 
-/// <summary>Training of a block of ours: forward, mean square error of its output, backward, AdamW.</summary>
+/// <summary>Training of a block of ours: forward, mean square error of all hidden states, backward, AdamW.</summary>
 /// <param name="block">The model.</param>
 /// <param name="x">[B, L, E].</param>
-/// <param name="target">[B, H].</param>
+/// <param name="target">Of the shape of the hidden states.</param>
 internal sealed class TrainingStep(SequenceBlock block, Tensor x, Tensor target)
 {
     /// <summary>Learning rate and weight decay, small enough that thousands of steps do no harm.</summary>
@@ -16,11 +16,11 @@ internal sealed class TrainingStep(SequenceBlock block, Tensor x, Tensor target)
     private readonly Optimizer _optimizer = new(block, new AdamW { LearningRate = Rate, WeightDecay = Decay });
 
     /// <summary>Leaves the gradients on the parameters.</summary>
-    /// <returns>The output.</returns>
+    /// <returns>The hidden states.</returns>
     public Tensor Backward()
     {
         using var scope = Tensor.Scope();
-        var y = block.Forward(x);
+        var y = block.ForwardSequence(x);
         y.MseLoss(target).Backward();
         return scope.Keep(y.Detach());
     }

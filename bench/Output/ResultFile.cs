@@ -22,8 +22,9 @@ internal static class ResultFile
         {
             json.WriteStartObject();
             json.WriteString("name", row.Name);
-            Number(json, "ours_ms", row.OursMs);
-            Number(json, "libtorch_ms", row.LibtorchMs);
+            json.WriteString("unit", row.Unit);
+            Number(json, "ours", row.Ours);
+            Number(json, "libtorch", row.Theirs);
             Number(json, "ratio", row.Ratio);
             Number(json, "limit_share", row.LimitShare);
             json.WriteString("limit", row.Limit);

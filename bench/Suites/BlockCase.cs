@@ -19,19 +19,19 @@ internal sealed record BlockCase(string Name, string Block, string More, Func<Se
     public static IReadOnlyList<BlockCase> All { get; } =
     [
         Of("multihead", b => new MultiHeadFormulation((MultiHead)b)),
-        Of("gqa"),
-        Of("perceiver"),
-        Of("fnet"),
-        Of("linear_transformer"),
-        Of("nystromformer"),
-        Of("performer"),
-        Of("retnet", null, """, "mode": "chunkwise" """),
-        Of("rwkv", null, """, "mode": "chunkwise" """),
-        Of("gla", null, """, "mode": "chunkwise" """),
-        Of("hgrn", null, """, "mode": "chunkwise" """),
+        Of("gqa", b => new GqaFormulation((Gqa)b)),
+        Of("perceiver", b => new PerceiverFormulation((Perceiver)b)),
+        Of("fnet", b => new FNetFormulation((FNet)b)),
+        Of("linear_transformer", b => new LinearTransformerFormulation((LinearTransformer)b)),
+        Of("nystromformer", b => new NystromformerFormulation((Nystromformer)b)),
+        Of("performer", b => new PerformerFormulation((Performer)b)),
+        Of("retnet", b => new RetNetFormulation((RetNet)b), """, "mode": "chunkwise" """),
+        Of("rwkv", b => new RwkvFormulation((Rwkv)b), """, "mode": "chunkwise" """),
+        Of("gla", b => new GlaFormulation((Gla)b), """, "mode": "chunkwise" """),
+        Of("hgrn", b => new HgrnFormulation((Hgrn)b), """, "mode": "chunkwise" """),
         // Two recurrent layers, then one of attention: with two layers it would be hawk.
-        Of("griffin", null, "", 3),
-        Of("hawk"),
+        Of("griffin", b => new GriffinFormulation((Griffin)b), "", 3),
+        Of("hawk", b => new GriffinFormulation((Griffin)b)),
     ];
 
     /// <summary>The block with random parameters: those that begin at zero would hide parts of it.</summary>
@@ -43,6 +43,16 @@ internal sealed record BlockCase(string Name, string Block, string More, Func<Se
         using var scope = Tensor.Scope();
         foreach (var p in block.Parameters()) p.Set(p.Value.Detach() + 0.02 * Tensor.Randn(p.Shape.AsSpan(), generator: random));
         return block;
+    }
+
+    /// <summary>An input [B, L, E] and a target for what the block makes of it.</summary>
+    public (Tensor Input, Tensor Target) Data(SequenceBlock block, int batch, int length)
+    {
+        var random = new Generator(12);
+        var x = Tensor.Randn([batch, length, Width], generator: random);
+        using var off = Tensor.NoGrad();
+        using var scope = Tensor.Scope();
+        return (x, scope.Keep(Tensor.Randn(block.ForwardSequence(x).Shape.AsSpan(), generator: random)));
     }
 
     private static BlockCase Of(string block, Func<SequenceBlock, Formulation>? twin = null, string more = "", int layers = 2) =>

@@ -17,8 +17,7 @@ internal sealed class TrainingPair
     public TrainingPair(BlockCase c, int batch, int length)
     {
         _block = c.Build();
-        var random = new Generator(12);
-        Tensor x = Tensor.Randn([batch, length, BlockCase.Width], generator: random), target = Tensor.Randn([batch, BlockCase.Width], generator: random);
+        var (x, target) = c.Data(_block, batch, length);
         Ours = new Measure.TrainingStep(_block, x, target);
         Formulation = c.Twin?.Invoke(_block);
         Libtorch = Formulation is { } f ? new Libtorch.TrainingStep(f, x.Twin(), target.Twin(), Measure.TrainingStep.Rate, Measure.TrainingStep.Decay) : null;
@@ -33,14 +32,14 @@ internal sealed class TrainingPair
     /// <summary>What <see cref="Libtorch"/> trains, or null.</summary>
     public Formulation? Formulation { get; }
 
-    /// <summary>Output and all gradients compared; both engines' parameters must still be equal.</summary>
+    /// <summary>Hidden states and all gradients compared; both engines' parameters must still be equal.</summary>
     public Difference Compare()
     {
         using var scope = Tensor.Scope();
         using var disposed = TorchSharp.torch.NewDisposeScope();
         Tensor y = Ours.Backward();
         var twin = Libtorch!.Backward();
-        var worst = Difference.Of(y, twin, OutputTolerance) with { At = "output" };
+        var worst = Difference.Of(y, twin, OutputTolerance) with { At = "hidden states" };
         var gradients = _block.NamedParameters().Zip(Formulation!.Weights.Parameters, (p, t) => p.Name == t.Name
             ? (p.Name, Ours: p.Parameter.Grad, Twin: t.Parameter.grad)
             : throw new InvalidOperationException($"parameters in another order: {p.Name} beside {t.Name}")).ToArray();

@@ -38,6 +38,8 @@ public class CommandTests
     [InlineData("train", "--block", "gqa", "--task", "mqar", "--lr", "NaN")]
     [InlineData("train", "--block", "gqa", "--task", "mqar", "--weight-decay", "-1")]
     [InlineData("train", "--block", "gqa", "--task", "mqar", "--average", "1")]
+    [InlineData("train", "--block", "gqa", "--task", "mqar", "--short-conv", "-1")]
+    [InlineData("train", "--block", "gqa", "--task", "match", "--short-conv", "3")]
     [InlineData("train", "--block", "gqa", "--text", "no-such-file")]
     [InlineData("train", "--block", "gqa", "--task", "mqar", "--option", "num_heads=3")]
     [InlineData("train", "--block", "gqa", "--task", "mqar", "--option", "rope_base=NaN")]

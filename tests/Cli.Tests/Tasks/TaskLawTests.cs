@@ -39,6 +39,13 @@ public class TaskLawTests
     }
 
     [Property]
+    public bool Recall_of_several_numbers_of_pairs_draws_doublings_of_the_fewest_up_to_the_most(ulong seed)
+    {
+        var (_, targets) = Rows(new AssociativeRecall(OptionBag.Parse("""{"vocab": 96, "length": 64, "pairs": 15, "min_pairs": 3}""")), seed, batch: 64);
+        return targets.Select(row => row.Count(t => t != Sequences.NotScored)).Distinct().Order().SequenceEqual([3, 6, 12]);
+    }
+
+    [Property]
     public bool Copying_wants_the_data_tokens_in_their_order_at_the_markers(ulong seed)
     {
         var task = new SelectiveCopy(OptionBag.Parse("""{"vocab": 10, "tokens": 5, "length": 20}"""));
@@ -93,6 +100,7 @@ public class TaskLawTests
     [Theory]
     [InlineData("mqar", """{"length": 63}""", "even")]
     [InlineData("mqar", """{"pairs": 17}""", "length")]
+    [InlineData("mqar", """{"pairs": 8, "min_pairs": 9}""", "min_pairs")]
     [InlineData("mqar", """{"vocab": 64}""", "vocabulary")]
     [InlineData("mqar", """{"power": "x"}""", "power")]
     [InlineData("copy", """{"tokens": 49}""", "fit")]
