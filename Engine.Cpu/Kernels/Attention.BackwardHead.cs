@@ -101,8 +101,7 @@ internal unsafe struct AttentionBackwardHead<V, T>
                 {
                     var count = Math.Min(MaxRows, _rows.Rows - strip);
                     LoadRows(strip, count);
-                    Prefetch(row + strip + MaxRows, Math.Min(row + strip + 3 * MaxRows, endRow));
-                    RunStrip(strip, count, keys, finite);
+                    RunStrip(strip, count, keys, finite, Math.Min(MaxRows, endRow - (row + strip + count)));
                 }
 
                 if (Reached != null) Volatile.Write(ref *Reached, row + _rows.Rows);
@@ -156,24 +155,16 @@ internal unsafe struct AttentionBackwardHead<V, T>
         }
     }
 
-    /// <summary>Asks for what the strips to come read of some rows.</summary>
-    private readonly void Prefetch(int first, int end)
+    /// <summary>Weights and dS of a strip, and its share of dq. Asks for what the next strip reads, in turns: all at once would have to
+    /// wait for one another.</summary>
+    private readonly void RunStrip(int strip, int rows, in AttentionKeys<V, T> keys, bool finite, int nextRows)
     {
         var p = Problem;
-        for (var row = first; row < end; row++)
-        {
-            CacheHint.Prefetch(p->Query(Batch, KeyHead, row), p->Width * sizeof(T));
-            CacheHint.Prefetch(Cotangent(row), p->ValueWidth * sizeof(T));
-            CacheHint.Prefetch(Gradients->Q + p->Place(Batch, KeyHead, row) * p->Width, p->Width * sizeof(T));
-        }
-    }
-
-    /// <summary>Weights and dS of a strip, and its share of dq.</summary>
-    private readonly void RunStrip(int strip, int rows, in AttentionKeys<V, T> keys, bool finite)
-    {
-        var p = Problem;
+        int row = _rows.Row + strip, next = row + rows;
+        for (var r = next; r < next + nextRows; r++) CacheHint.Prefetch(p->Query(Batch, KeyHead, r), p->Width * sizeof(T));
         T* weights = _weights + (nint)strip * ScorePitch, slopes = _slopes + (nint)strip * ScorePitch;
         var span = _rows.Score(strip, rows, keys, _keyColumns, weights);
+        for (var r = next; r < next + nextRows; r++) CacheHint.Prefetch(Cotangent(r), p->ValueWidth * sizeof(T));
         for (var x = span.First; x < span.End; x += Panel)
         {
             MatMulTile<V, T>.Run(rows, span.End - x > V.Count ? 2 : 1, _cotangents + (nint)strip * _valueWidth, _valueWidth, 1,
@@ -188,8 +179,9 @@ internal unsafe struct AttentionBackwardHead<V, T>
             new Span<T>(slopes + r * ScorePitch + span.End, Keys - span.End).Clear();
         }
 
+        for (var r = next; r < next + nextRows; r++)
+            CacheHint.Prefetch(Gradients->Q + p->Place(Batch, KeyHead, r) * p->Width, p->Width * sizeof(T));
         if (span.IsEmpty) return;
-        var row = _rows.Row + strip;
         AttentionWeights<V, T>.RunWithSlopes(weights, slopes, rows, span.First, span.End, Shifts + row, Offsets + row, _constants);
         for (var r = 0; r < rows; r++)
         {

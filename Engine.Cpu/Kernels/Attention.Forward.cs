@@ -93,24 +93,21 @@ internal unsafe struct AttentionForward<V, T> : ITiles
             var values = inPlace ? p->V.At(rows.Batch, keys.Start, rows.KeyHead) : valueRows;
             var pitch = inPlace ? p->V.Position : valuePitch;
             var finite = !inPlace && keys.LayRows(p->V, rows.Batch, rows.KeyHead, p->ValueWidth, 1, valueRows);
-            // The next tile is asked for piece by piece; with few strips there is too little to do in the meantime.
+            // The next tile is asked for piece by piece: all at once would have to wait for one another. With few strips there is too
+            // little to do in the meantime.
             var next = keys.Start + Keys;
             var piece = rows.Rows < FewestStrips * MaxRows ? 0 : (Keys * MaxRows + rows.Rows - 1) / rows.Rows;
             for (var strip = 0; strip < rows.Rows; strip += MaxRows)
             {
                 var count = Math.Min(MaxRows, rows.Rows - strip);
-                if (!loaded)
-                {
-                    rows.LoadQueries(strip, count);
-                    rows.PrefetchQueries(strip + MaxRows, Math.Min(2 * MaxRows, rows.Rows - strip - MaxRows));
-                }
-
+                if (!loaded) rows.LoadQueries(strip, count);
                 var nextEnd = Math.Min(end, next + piece);
                 p->K.Prefetch(rows.Batch, next, nextEnd, rows.KeyHead, p->Width);
+                var span = rows.Score(strip, count, keys, keyColumns, scores);
                 p->V.Prefetch(rows.Batch, next, nextEnd, rows.KeyHead, p->ValueWidth);
                 next = Math.Max(next, nextEnd);
+                if (!loaded) rows.PrefetchQueries(strip + count, Math.Min(MaxRows, rows.Rows - strip - count));
                 if (j + Keys >= end) rows.PrefetchOutputs(strip, count);
-                var span = rows.Score(strip, count, keys, keyColumns, scores);
                 if (span.IsEmpty) continue;
                 var stripSums = sums + (nint)strip * valuePitch;
                 Weigh(scores, count, span, maxima + strip, totals + strip, fresh, stripSums, valuePitch, constants);
