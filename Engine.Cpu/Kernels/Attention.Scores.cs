@@ -99,8 +99,17 @@ internal unsafe struct AttentionRows<V, T>
         for (var x = span.First; x < span.End; x += panel)
             MatMulTile<V, T>.Run(rows, span.End - x > V.Count ? 2 : 1, Queries + (nint)strip * Pitch, Pitch, 1, columns + (nint)x * p->Width, panel, scores + x, ScorePitch, p->Width, false);
         if (p->Spec.Alibi) AddDistances(top, rows, keys, span, scores);
-        if (span.Masked || span.First != span.FirstKey || span.End != span.EndKey)
-            for (var r = 0; r < rows; r++) Mask(top + r, keys, segments, span, scores + r * ScorePitch);
+        if (segments || keys.Shown != null)
+        {
+            Mask(top, rows, keys, segments, span.First, span.End, scores);
+            return span;
+        }
+
+        // Only registers that hold keys before the first of the last row or after the last of the first.
+        var left = Math.Min(span.End, Registers.Whole<V, T>(Math.Max(keys.First, p->FirstKey(top + rows - 1)) - keys.Start));
+        var right = Math.Max(left, (Math.Min(keys.End, p->EndKey(top)) - keys.Start) / V.Count * V.Count);
+        if (span.First < left) Mask(top, rows, keys, false, span.First, left, scores);
+        if (right < span.End) Mask(top, rows, keys, false, right, span.End, scores);
         return span;
     }
 
@@ -136,8 +145,13 @@ internal unsafe struct AttentionRows<V, T>
         }
     }
 
-    /// <summary>Sets the scores of keys that a row must not see to -∞, before any maximum is taken.</summary>
-    private readonly void Mask(int row, in AttentionKeys<V, T> keys, bool segments, in AttentionSpan span, T* scores)
+    /// <summary>Sets the scores of keys that rows must not see to -∞, in some columns, before any maximum is taken.</summary>
+    private readonly void Mask(int top, int rows, in AttentionKeys<V, T> keys, bool segments, int begin, int stop, T* scores)
+    {
+        for (var r = 0; r < rows; r++) Mask(top + r, keys, segments, begin, stop, scores + r * ScorePitch);
+    }
+
+    private readonly void Mask(int row, in AttentionKeys<V, T> keys, bool segments, int begin, int stop, T* scores)
     {
         var first = V.Const(Math.Max(keys.First, Problem->FirstKey(row)) - keys.Start);
         var end = V.Const(Math.Min(keys.End, Problem->EndKey(row)) - keys.Start);
@@ -150,7 +164,7 @@ internal unsafe struct AttentionRows<V, T>
             segment = V.Splat(bits);
         }
 
-        for (var x = span.First; x < span.End; x += V.Count)
+        for (var x = begin; x < stop; x += V.Count)
         {
             var column = V.Load(Iota + x);
             var seen = V.LessOrEqual(first, column) & V.Less(column, end);
