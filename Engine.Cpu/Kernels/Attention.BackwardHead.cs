@@ -28,6 +28,9 @@ internal unsafe struct AttentionBackwardHead<V, T>
     private int _width, _valueWidth, _most;
     private AttentionRows<V, T> _rows;
 
+    // Distance of neighbouring rows of dq where they are whole registers equally far apart: then they are summed in place. Otherwise 0.
+    private nint _queryPitch;
+
     private T* _masks, _constants;
 
     // The tile of keys and values as columns, and of keys times the scale as rows.
@@ -49,6 +52,7 @@ internal unsafe struct AttentionBackwardHead<V, T>
         var p = Problem;
         _width = Registers.Whole<V, T>(p->Width);
         _valueWidth = Registers.Whole<V, T>(p->ValueWidth);
+        if (_width == p->Width) _queryPitch = p->Sharing == 1 ? (nint)p->Heads * _width : p->KeyHeads == 1 ? _width : 0;
         _most = Math.Min(Strips * MaxRows, p->Rows);
         var columns = Registers.Whole<V, T>((int)AttentionKeys<V, T>.ColumnsSize(p->Width));
         var valueColumns = Registers.Whole<V, T>((int)AttentionKeys<V, T>.ColumnsSize(p->ValueWidth));
@@ -183,6 +187,13 @@ internal unsafe struct AttentionBackwardHead<V, T>
             CacheHint.Prefetch(Gradients->Q + p->Place(Batch, KeyHead, r) * p->Width, p->Width * sizeof(T));
         if (span.IsEmpty) return;
         AttentionWeights<V, T>.RunWithSlopes(weights, slopes, rows, span.First, span.End, Shifts + row, Offsets + row, _constants);
+        if (_queryPitch > 0)
+        {
+            var sums = Gradients->Q + p->Place(Batch, KeyHead, row) * p->Width;
+            AttentionRows<V, T>.Accumulate(slopes, rows, span, span.Masked && !finite, _keyRows, _width, _width, sums, _queryPitch);
+            return;
+        }
+
         for (var r = 0; r < rows; r++)
         {
             var from = Gradients->Q + p->Place(Batch, KeyHead, row + r) * p->Width;
