@@ -40,6 +40,9 @@ internal unsafe struct AttentionForward<V, T> : ITiles
         // The cut into blocks does not show in the result, so it may depend on the number of threads.
         var wanted = WorkerPool.Threads == 1 ? 1 : (4 * WorkerPool.Threads + heads - 1) / heads;
         var strips = (int)Math.Clamp(p->Rows / (wanted * MaxRows), FewestStrips, MostStrips);
+        // Blocks of equal height, to one strip: else threads would wait for the one with the largest.
+        var blocks = (p->Rows + strips * MaxRows - 1) / (strips * MaxRows);
+        strips = (p->Rows + blocks * MaxRows - 1) / (blocks * MaxRows);
         var body = new AttentionForward<V, T> { _problem = p, _blockRows = strips * MaxRows };
         body._blocks = (p->Rows + body._blockRows - 1) / body._blockRows;
         var tiles = heads * body._blocks;
