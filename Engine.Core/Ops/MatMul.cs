@@ -196,7 +196,7 @@ namespace Edifice.Engine
             foreach (var d in Layout.Dims.AsSpan(..^1)) rows *= d;
             var x = Reshape(checked((int)rows), n, i);
             var y = Allocate([x.Layout.Dims[0], n, o], DType, Device);
-            MatMulOps.Blocks(x, weight, y, bias);
+            MatMulOps.Blocks(x, weight, y, bias?.Contiguous());
             y = Tape.Record("block_diagonal_linear", y, [x, weight, bias], [x, weight], static (node, g) =>
             {
                 Tensor x = node.Saved(0), w = node.Saved(1), d = g[0]!;

@@ -30,7 +30,7 @@ internal static class FirstResult
     private static double ByOurs()
     {
         var x = Tensor.Ones([Size, Size]);
-        return x.MatMul(x).Sum().Item<float>();
+        return x.MatMul(x).Sum().Item();
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
