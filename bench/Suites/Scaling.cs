@@ -10,7 +10,7 @@ namespace Edifice.Bench.Suites;
 /// <summary>How time and memory of each block grow with the length of the sequence, and what a step of a stream costs late in it.</summary>
 internal static class Scaling
 {
-    private const int Width = 64;
+    private const int Width = 64, WarmUp = 4, WarmUpLength = 64;
     private const double LongestStep = 4000, Enough = 250;
     private const long MostBytes = 3L << 30;
 
@@ -49,6 +49,8 @@ internal static class Scaling
             var block = c.Build(Width);
             var curve = new Curve(c, block.ParameterCount);
             curves.Add(curve);
+            // Many short calls first, so that the just-in-time compiler is done with every kernel.
+            for (var i = 0; i < WarmUp; i++) Measured(new Curve(c, 0), block, WarmUpLength);
             foreach (var length in s_lengths)
             {
                 var step = Measured(curve, block, length);
