@@ -7,6 +7,7 @@ using Edifice.Bench.Output;
 using Edifice.Bench.Suites;
 using Edifice.Engine.Cpu;
 
+if (FirstResult.RunIfAsked(args) is { } done) return done;
 if (StandardLibraryShim.RestartIfNeeded(args) is { } code) return code;
 if (args is [StepMemory.ChildArgument, ..]) return StepMemory.Child(args);
 
@@ -14,6 +15,7 @@ var suites = new (string Name, Func<Session, IEnumerable<Row>> Run)[]
 {
     ("tiny", TinyOps.Run), ("gemm", MatrixProducts.Run), ("ops", Operations.Run), ("attention", AttentionKernels.Run),
     ("fft", Fourier.Run), ("recurrence", Recurrences.Run), ("blocks", BlockSteps.Run), ("memory", StepMemory.Run),
+    ("stream", StreamingSteps.Run), ("scaling", Scaling.Run), ("startup", Startup.Run),
 };
 var which = new Argument<string[]>("suite") { DefaultValueFactory = _ => ["all"], Description = $"all, or some of {string.Join(", ", suites.Select(s => s.Name))}" };
 which.AcceptOnlyFromAmong(["all", .. suites.Select(s => s.Name)]);
@@ -21,8 +23,9 @@ var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environm
 var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => 11, Description = "interleaved rounds whose median counts" };
 var filter = new Option<string>("--rows") { DefaultValueFactory = _ => "", Description = "measure only rows whose name contains this" };
 var file = new Option<string?>("--json") { Description = "write the rows to this file" };
+var markdown = new Option<string?>("--markdown") { Description = "write the tables of the suite scaling to this file instead of the console" };
 var plot = new Option<string?>("--plot") { Description = "draw the ratios into this PNG" };
-var root = new RootCommand("Edifice beside libtorch, in one process: the same data, the same threads, in turn") { which, threads, rounds, filter, file, plot };
+var root = new RootCommand("Edifice beside libtorch, in one process: the same data, the same threads, in turn") { which, threads, rounds, filter, file, markdown, plot };
 root.SetAction(parsed =>
 {
     var n = parsed.GetValue(threads);
@@ -46,6 +49,8 @@ root.SetAction(parsed =>
                 rows.Add(row);
             }
 
+    if (parsed.GetValue(markdown) is { } document) File.WriteAllLines(document, session.Tables);
+    else session.Tables.ForEach(Console.WriteLine);
     if (parsed.GetValue(file) is { } path) ResultFile.Write(path, machine, libtorch, session, rows);
     if (parsed.GetValue(plot) is { } picture) RatioPlot.Write(picture, $"{Processor.Name()}, {n} thread(s)", rows);
     return rows.All(r => r.Agrees) ? 0 : 1;

@@ -33,6 +33,17 @@ public partial interface IBackend
     /// <summary>Backward of the forward-running <see cref="LinearScan"/>: dh [B, L, D], dfinal [B, D] or null.</summary>
     void LinearScanVjp(Tensor dh, Tensor? dfinal, Tensor a, Tensor h, Tensor? initial, Tensor da, Tensor db, Tensor? dinitial);
 
+    /// <summary>h_t = a_t h_{t-1} + √(1 - a_t²) σ(gateX_t) x_t with log a_t = -rate σ(gateA_t); where <paramref name="reset"/> is true,
+    /// h_t = σ(gateX_t) x_t. x, gateX, gateA, h [B, L, D], rate [D], at least 0, reset bool [B, L] or null, initial [B, D] or
+    /// null. 1 - a² is formed as -expm1(2 log a).</summary>
+    void RgLru(Tensor x, Tensor gateX, Tensor gateA, Tensor rate, Tensor? reset, Tensor? initial, Tensor h);
+
+    /// <summary>Backward of <see cref="RgLru"/> from its inputs and h alone. The derivative of the square root is held at 1000: d√s =
+    /// ds / max(2 √s, 1e-3). dinitial is null where it is not wanted.</summary>
+    void RgLruVjp(
+        Tensor dh, Tensor x, Tensor gateX, Tensor gateA, Tensor rate, Tensor? reset, Tensor? initial, Tensor h,
+        Tensor dx, Tensor dgateX, Tensor dgateA, Tensor drate, Tensor? dinitial);
+
     /// <summary>y[m] = x + (previous - x) mix[m] with previous_t = x_{t-1} and <paramref name="initial"/> [B, D] before the first step; x
     /// [B, L, D], mix [M, D], y [M, B, L, D].</summary>
     void TokenShift(Tensor x, Tensor mix, Tensor? initial, Tensor y);

@@ -24,6 +24,14 @@ namespace Edifice.Engine.Ops
             return y;
         }
 
+        /// <summary>y[:, m] = x[:, m] w[m] + bias[m] for every m, off the tape; x [R, n, i], w [n, i, o], y [R, n, o]. One product each, so
+        /// that rows stay where they are and the bias goes along.</summary>
+        public static void Blocks(Tensor x, Tensor w, Tensor y, Tensor? bias)
+        {
+            using var off = GradMode.Off();
+            for (var m = 0; m < w.Layout.Dims[0]; m++) x.Backend.MatMul(x.Select(1, m), w.Select(0, m), y.Select(1, m), new Epilogue(bias?.Select(0, m)));
+        }
+
         public static IEnumerable<OpEntry> Entries()
         {
             yield return new OpEntry("matmul", c => View(c["a"], c.Options.Text("a_view", "none")).MatMul(View(c["b"], c.Options.Text("b_view", "none"))),
@@ -179,9 +187,27 @@ namespace Edifice.Engine
             ArgumentNullException.ThrowIfNull(weight);
             if (weight.Rank != 3 || Rank == 0 || Layout.Dims[^1] != (long)weight.Layout.Dims[0] * weight.Layout.Dims[1])
                 throw TensorException.For("block_diagonal_linear", "needs x […, n·i] and a weight [n, i, o]", this, weight);
+            Binary.Check("block_diagonal_linear", this, weight);
             int n = weight.Layout.Dims[0], i = weight.Layout.Dims[1], o = weight.Layout.Dims[2];
-            var y = Reshape([.. Layout.Dims[..^1], n, 1, i]).MatMul(weight).Squeeze(-2);
-            if (bias is not null) y += bias;
+            if (bias is not null && (bias.Rank != 2 || bias.Layout.Dims[0] != n || bias.Layout.Dims[1] != o || bias.DType != DType || bias.Device != Device))
+                throw TensorException.For("block_diagonal_linear", $"the bias must be [{n}, {o}] of the same dtype and device", weight, bias);
+            if (!DType.IsComputeFloat()) throw TensorException.For("block_diagonal_linear", "is computed in Float32 and Float64: convert with .To(…)", this, weight);
+            long rows = 1;
+            foreach (var d in Layout.Dims.AsSpan(..^1)) rows *= d;
+            var x = Reshape(checked((int)rows), n, i);
+            var y = Allocate([x.Layout.Dims[0], n, o], DType, Device);
+            MatMulOps.Blocks(x, weight, y, bias?.Contiguous());
+            y = Tape.Record("block_diagonal_linear", y, [x, weight, bias], [x, weight], static (node, g) =>
+            {
+                Tensor x = node.Saved(0), w = node.Saved(1), d = g[0]!;
+                // The bias only adds: its value is not needed.
+                if (GradMode.IsOn)
+                    return [.. Tape.Composed([x, w], node.Needs, g, v => [v[0]!.Transpose(0, 1).MatMul(v[1]!).Transpose(0, 1)]), node.Needs(2) ? d.Sum(0) : null];
+                Tensor? dx = node.Needs(0) ? x.AllocateLike() : null, dw = node.Needs(1) ? w.AllocateLike() : null;
+                if (dx is not null) MatMulOps.Blocks(d, w.Transpose(), dx, null);
+                if (dw is not null) x.Backend.MatMul(x.Transpose(0, 1).Transpose(), d.Transpose(0, 1), dw, default);
+                return [dx, dw, node.Needs(2) ? d.Sum(0) : null];
+            });
             return y.Reshape([.. Layout.Dims[..^1], n * o]);
         }
 

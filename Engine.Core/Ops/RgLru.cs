@@ -17,6 +17,23 @@ namespace Edifice.Engine.Ops
                 [g[0]! * (n.Saved(0) * 2).Exp() * -2 / (n.Saved(1) * 2).Clamp(min: 1e-3)]);
         }
 
+        /// <summary>Checks the operands of the gated form.</summary>
+        public static void Check(Tensor x, Tensor gateX, Tensor gateA, Tensor aParam, Tensor? reset, Tensor? initial)
+        {
+            const string Op = "rg_lru";
+            foreach (var other in (ReadOnlySpan<Tensor?>)[gateX, gateA, aParam, initial])
+                if (other is not null) Binary.Check(Op, x, other);
+            if (!x.DType.IsComputeFloat()) throw TensorException.For(Op, "is computed in Float32 and Float64: convert with .To(…)", x);
+            if (x.Rank != 3 || x.Shape != gateX.Shape || x.Shape != gateA.Shape) throw TensorException.For(Op, "needs x and both gates of one shape [B, L, D]", x, gateX, gateA);
+            int batch = x.Layout.Dims[0], length = x.Layout.Dims[1], width = x.Layout.Dims[2];
+            if (length == 0) throw TensorException.For(Op, "needs at least one step", x);
+            if (aParam.Rank != 1 || aParam.Layout.Dims[0] != width) throw TensorException.For(Op, $"a_param must be [{width}]", x, aParam);
+            if (reset is not null && (reset.DType != DType.Bool || !reset.Layout.Dims.AsSpan().SequenceEqual([batch, length])))
+                throw TensorException.For(Op, $"reset must be bool [{batch}, {length}]", x, reset);
+            if (initial is not null && !initial.Layout.Dims.AsSpan().SequenceEqual([batch, width]))
+                throw TensorException.For(Op, $"the initial state must be [{batch}, {width}]", x, initial);
+        }
+
         public static IEnumerable<OpEntry> Entries()
         {
             yield return new OpEntry("rg_lru_scan", c => Named(Tensor.RgLruScan(c["x"], c["log_a"], c.OptionalTruth("reset"), c.Optional("initial_state"))),
@@ -63,7 +80,7 @@ namespace Edifice.Engine
             return (h, h.Select(1, -1));
         }
 
-        /// <summary>The gated form: log a = -c softplus(a_param) σ(gate_a), input σ(gate_x) x.</summary>
+        /// <summary>The gated form, one kernel: log a = -c softplus(a_param) σ(gate_a), input σ(gate_x) x.</summary>
         /// <param name="x">[B, L, D].</param>
         /// <param name="gateX">Before its sigmoid, [B, L, D].</param>
         /// <param name="gateA">Before its sigmoid, [B, L, D].</param>
@@ -78,8 +95,27 @@ namespace Edifice.Engine
             ArgumentNullException.ThrowIfNull(gateX);
             ArgumentNullException.ThrowIfNull(gateA);
             ArgumentNullException.ThrowIfNull(aParam);
-            var logA = gateA.Sigmoid() * (aParam.Softplus() * -c);
-            return RgLruScan(gateX.Sigmoid() * x, logA, reset, initialState);
+            RgLruOps.Check(x, gateX, gateA, aParam, reset, initialState);
+            var rate = (aParam.Softplus() * c).Contiguous();
+            (x, gateX, gateA, reset, initialState) = (x.Contiguous(), gateX.Contiguous(), gateA.Contiguous(), reset?.Contiguous(), initialState?.Contiguous());
+            var h = x.AllocateLike();
+            x.Backend.RgLru(x, gateX, gateA, rate, reset, initialState, h);
+            var saved = new List<Tensor> { x, gateX, gateA, rate, h };
+            if (reset is not null) saved.Add(reset);
+            if (initialState is not null) saved.Add(initialState);
+            var (resets, starts) = (reset is not null, initialState is not null);
+            h = Tape.Record("rg_lru", h, [x, gateX, gateA, rate, initialState], [.. saved], (n, g) =>
+            {
+                Tensor x = n.Saved(0), gx = n.Saved(1), ga = n.Saved(2), rate = n.Saved(3);
+                Tensor? reset = resets ? n.Saved(5) : null, start = starts ? n.Saved(resets ? 6 : 5) : null;
+                if (GradMode.IsOn)
+                    return Tape.Composed([x, gx, ga, rate, start], n.Needs, g, v => [RgLruScan(v[1]!.Sigmoid() * v[0]!, -(v[2]!.Sigmoid() * v[3]!), reset, v[4]).Output]);
+                Tensor dx = x.AllocateLike(), dgx = x.AllocateLike(), dga = x.AllocateLike(), drate = rate.AllocateLike();
+                var dstart = start?.AllocateLike();
+                x.Backend.RgLruVjp(g[0]!.Contiguous(), x, gx, ga, rate, reset, start, n.Saved(4), dx, dgx, dga, drate, dstart);
+                return [dx, dgx, dga, drate, dstart];
+            });
+            return (h, h.Select(1, -1));
         }
     }
 }

@@ -23,7 +23,7 @@ internal unsafe struct AttentionForward<V, T> : ITiles
     private const int ScorePitch = AttentionRows<V, T>.ScorePitch;
 
     // Rows for which a tile of keys is laid out once: enough to hide the cost of that.
-    private const int MostStrips = 32;
+    private const int MostStrips = 64;
     private const int FewestStrips = 4;
 
     private AttentionProblem<T>* _problem;
@@ -40,6 +40,9 @@ internal unsafe struct AttentionForward<V, T> : ITiles
         // The cut into blocks does not show in the result, so it may depend on the number of threads.
         var wanted = WorkerPool.Threads == 1 ? 1 : (4 * WorkerPool.Threads + heads - 1) / heads;
         var strips = (int)Math.Clamp(p->Rows / (wanted * MaxRows), FewestStrips, MostStrips);
+        // Blocks of equal height, to one strip: else threads would wait for the one with the largest.
+        var blocks = (p->Rows + strips * MaxRows - 1) / (strips * MaxRows);
+        strips = (p->Rows + blocks * MaxRows - 1) / (blocks * MaxRows);
         var body = new AttentionForward<V, T> { _problem = p, _blockRows = strips * MaxRows };
         body._blocks = (p->Rows + body._blockRows - 1) / body._blockRows;
         var tiles = heads * body._blocks;
@@ -64,18 +67,20 @@ internal unsafe struct AttentionForward<V, T> : ITiles
         var inPlace = rows.Rows <= MaxRows && p->ValueWidth == valuePitch;
         var queries = AttentionRows<V, T>.BufferSize(p, rows.Rows, rows.Pitch) + V.Count;
         var columns = AttentionKeys<V, T>.ColumnsSize(p->Width);
-        using var scratch = new Scratch<T>(AttentionKeys<V, T>.BufferSize + MaxRows * ScorePitch + 3 * padded + (long)rows.Rows * valuePitch
+        using var scratch = new Scratch<T>(AttentionKeys<V, T>.BufferSize + MaxRows * ScorePitch + 2 * padded + Registers.Whole<V, T>(3 * MaxRows)
+            + AttentionWeights<V, T>.ConstantsSize + (long)rows.Rows * valuePitch
             + queries + columns + (inPlace ? 0 : (long)Keys * valuePitch));
         var masks = scratch.Pointer;
         var scores = masks + AttentionKeys<V, T>.BufferSize;
         var maxima = scores + MaxRows * ScorePitch;
         var totals = maxima + padded;
         var fresh = totals + padded;
-        var sums = fresh + padded;
+        var constants = fresh + Registers.Whole<V, T>(3 * MaxRows);
+        var sums = constants + AttentionWeights<V, T>.ConstantsSize;
+        AttentionWeights<V, T>.LayConstants(constants);
         var keyColumns = sums + (nint)rows.Rows * valuePitch;
         var valueRows = keyColumns + columns;
         rows.Prepare(inPlace ? valueRows : valueRows + (nint)Keys * valuePitch);
-        rows.LoadQueries();
         new Span<T>(maxima, padded).Fill(T.NegativeInfinity);
         new Span<T>(totals, padded).Clear();
         new Span<T>(sums, rows.Rows * valuePitch).Clear();
@@ -83,30 +88,44 @@ internal unsafe struct AttentionForward<V, T> : ITiles
         var first = p->FirstKey(rows.Row);
         var end = p->EndKey(rows.Row + rows.Rows - 1);
         var keys = new AttentionKeys<V, T>();
+        var loaded = false;
         for (var j = first; j < end; j = (j / Keys + 1) * Keys)
         {
             if (!keys.MoveTo(p, rows.Batch, j, Math.Min(end, (j / Keys + 1) * Keys), masks)) continue;
             keys.LayColumns(p->K, rows.Batch, rows.KeyHead, p->Width, keyColumns);
             var values = inPlace ? p->V.At(rows.Batch, keys.Start, rows.KeyHead) : valueRows;
             var pitch = inPlace ? p->V.Position : valuePitch;
-            var finite = !inPlace && keys.LayRows(p->V, rows.Batch, rows.KeyHead, p->ValueWidth, valueRows);
+            var finite = !inPlace && keys.LayRows(p->V, rows.Batch, rows.KeyHead, p->ValueWidth, 1, valueRows);
+            // The next tile is asked for piece by piece: all at once would have to wait for one another. With few strips there is too
+            // little to do in the meantime.
+            var next = keys.Start + Keys;
+            var piece = rows.Rows < FewestStrips * MaxRows ? 0 : (Keys * MaxRows + rows.Rows - 1) / rows.Rows;
             for (var strip = 0; strip < rows.Rows; strip += MaxRows)
             {
                 var count = Math.Min(MaxRows, rows.Rows - strip);
+                if (!loaded) rows.LoadQueries(strip, count);
+                var nextEnd = Math.Min(end, next + piece);
+                p->K.Prefetch(rows.Batch, next, nextEnd, rows.KeyHead, p->Width);
                 var span = rows.Score(strip, count, keys, keyColumns, scores);
+                p->V.Prefetch(rows.Batch, next, nextEnd, rows.KeyHead, p->ValueWidth);
+                next = Math.Max(next, nextEnd);
+                if (!loaded) rows.PrefetchQueries(strip + count, Math.Min(MaxRows, rows.Rows - strip - count));
+                if (j + Keys >= end) rows.PrefetchOutputs(strip, count);
                 if (span.IsEmpty) continue;
                 var stripSums = sums + (nint)strip * valuePitch;
-                Weigh(scores, count, span, maxima + strip, totals + strip, fresh, stripSums, valuePitch);
+                Weigh(scores, count, span, maxima + strip, totals + strip, fresh, stripSums, valuePitch, constants);
                 AttentionRows<V, T>.Accumulate(scores, count, span, span.Masked && !finite, values, pitch, valuePitch, stripSums, valuePitch);
             }
+
+            loaded = true;
         }
 
         Finish(rows, maxima, totals, sums, valuePitch);
     }
 
     /// <summary>Scores into weights exp(s - m) with the maximum m so far; totals and sums so far are brought to it
-    /// (equation 7 of the page). <paramref name="fresh"/>: room for a maximum per row.</summary>
-    private static void Weigh(T* scores, int rows, in AttentionSpan span, T* maxima, T* totals, T* fresh, T* sums, int pitch)
+    /// (equation 7 of the page). <paramref name="fresh"/>: room for three numbers per row.</summary>
+    private static void Weigh(T* scores, int rows, in AttentionSpan span, T* maxima, T* totals, T* fresh, T* sums, int pitch, T* constants)
     {
         // Maxima of all rows first: their chains of dependent steps overlap. A score that is NaN may be passed over here;
         // its weight is NaN all the same.
@@ -114,40 +133,37 @@ internal unsafe struct AttentionForward<V, T> : ITiles
         for (var r = 0; r < rows; r++, s += ScorePitch)
         {
             V left = V.Splat(maxima[r]), right = left;
-            for (var x = span.First; x < span.End; x += 2 * V.Count)
+            var x = span.First;
+            for (; x + V.Count < span.End; x += 2 * V.Count)
             {
                 left = V.MaxNative(left, V.Load(s + x));
                 right = V.MaxNative(right, V.Load(s + x + V.Count));
             }
 
+            if (x < span.End) left = V.MaxNative(left, V.Load(s + x));
             fresh[r] = V.MaxLane(V.MaxNative(left, right));
         }
 
-        for (var r = 0; r < rows; r++, scores += ScorePitch, sums += pitch)
+        // As long as nothing was visible the maximum is -∞; shifting by 0 then leaves exp(-∞) = 0.
+        T* shifts = fresh + MaxRows, added = shifts + MaxRows;
+        for (var r = 0; r < rows; r++) shifts[r] = T.IsNegativeInfinity(fresh[r]) ? T.Zero : fresh[r];
+        AttentionWeights<V, T>.Run(scores, rows, span.First, span.End, shifts, added, constants);
+        for (var r = 0; r < rows; r += V.Count)
         {
-            // As long as nothing was visible the maximum is -∞; shifting by 0 then leaves exp(-∞) = 0.
-            var maximum = fresh[r];
-            var shift = V.Splat(T.IsNegativeInfinity(maximum) ? T.Zero : maximum);
-            V total = V.Zero, total2 = V.Zero;
-            for (var x = span.First; x < span.End; x += 2 * V.Count)
-            {
-                var left = LaneMath.Exp<V, T>(V.Load(scores + x) - shift);
-                var right = LaneMath.Exp<V, T>(V.Load(scores + x + V.Count) - shift);
-                V.Store(left, scores + x);
-                V.Store(right, scores + x + V.Count);
-                total += left;
-                total2 += right;
-            }
+            var n = Math.Min(V.Count, rows - r);
+            var factor = LaneMath.Exp<V, T>(V.LoadPartial(maxima + r, n) - V.LoadPartial(shifts + r, n));
+            V.StorePartial(V.MultiplyAdd(V.LoadPartial(totals + r, n), factor, V.LoadPartial(added + r, n)), totals + r, n);
+            V.StorePartial(factor, shifts + r, n);
+        }
 
-            if (maximum == maxima[r])
-            {
-                totals[r] += V.Sum(total + total2);
-                continue;
-            }
-
-            var factor = LaneMath.Exp<V, T>(V.Splat(maxima[r]) - shift);
-            totals[r] = totals[r] * V.MaxLane(factor) + V.Sum(total + total2);
-            maxima[r] = maximum;
+        for (var r = 0; r < rows; r++, sums += pitch)
+        {
+            // Before anything was visible there is nothing to rescale.
+            if (fresh[r] == maxima[r]) continue;
+            var seen = !T.IsNegativeInfinity(maxima[r]);
+            maxima[r] = fresh[r];
+            if (!seen) continue;
+            var factor = V.Splat(shifts[r]);
             for (var x = 0; x < pitch; x += V.Count) V.Store(V.Load(sums + x) * factor, sums + x);
         }
     }

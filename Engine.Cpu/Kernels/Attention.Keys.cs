@@ -11,7 +11,7 @@ internal unsafe struct AttentionKeys<V, T>
     where T : unmanaged, IFloatingPointIeee754<T>
 {
     /// <summary>Keys per tile.</summary>
-    public const int Count = 128;
+    public const int Count = 256;
 
     /// <summary>First key of the tile's place, on a border; the first that is wanted; one past the last.</summary>
     public int Start, First, End;
@@ -92,10 +92,11 @@ internal unsafe struct AttentionKeys<V, T>
         }
     }
 
-    /// <summary>Lays the tile's vectors out as rows: the right factor of p v.</summary>
+    /// <summary>Lays the tile's vectors, times a scale, out as rows: the right factor of p v.</summary>
     /// <returns>True when all elements are finite: then a weight of 0 wipes a vector out.</returns>
-    public readonly bool LayRows(in HeadVectors<T> source, int batch, int head, int width, T* destination)
+    public readonly bool LayRows(in HeadVectors<T> source, int batch, int head, int width, double scale, T* destination)
     {
+        var factor = V.Const(scale);
         var pitch = Registers.Whole<V, T>(width);
         var poison = V.Zero;
         for (var j = First; j < End; j++)
@@ -105,13 +106,13 @@ internal unsafe struct AttentionKeys<V, T>
             var x = 0;
             for (; x + V.Count <= width; x += V.Count)
             {
-                var v = V.Load(from + x);
+                var v = V.Load(from + x) * factor;
                 poison = V.MultiplyAdd(v, V.Zero, poison); // NaN from the first element on that is not finite
                 V.Store(v, to + x);
             }
 
             if (x == width) continue;
-            var rest = V.LoadPartial(from + x, width - x);
+            var rest = V.LoadPartial(from + x, width - x) * factor;
             poison = V.MultiplyAdd(rest, V.Zero, poison);
             V.Store(rest, to + x);
         }

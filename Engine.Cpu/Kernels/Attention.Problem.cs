@@ -1,5 +1,6 @@
 using System.Numerics;
 using Edifice.Engine.Backends;
+using Edifice.Engine.Cpu.Simd;
 
 namespace Edifice.Engine.Cpu.Kernels;
 
@@ -18,6 +19,12 @@ internal unsafe struct HeadVectors<T> where T : unmanaged
     }
 
     public readonly T* At(int batch, int position, int head) => Start + batch * Batch + position * Position + head * Head;
+
+    /// <summary>Asks for vectors ahead of their use: they lie too far apart for the processor to foresee them.</summary>
+    public readonly void Prefetch(int batch, int first, int end, int head, int width)
+    {
+        for (var position = first; position < end; position++) CacheHint.Prefetch(At(batch, position, head), width * sizeof(T));
+    }
 }
 
 /// <summary>One value per position of one batch row: masks and segment numbers.</summary>
@@ -93,6 +100,9 @@ internal unsafe struct AttentionProblem<T> where T : unmanaged, IFloatingPointIe
     /// <summary>Where a row's vector of h heads lies in contiguous [B, Lq, h] order.</summary>
     public readonly nint Place(int batch, int keyHead, int row) =>
         ((nint)batch * Queries + row / Sharing) * Heads + keyHead * Sharing + row % Sharing;
+
+    /// <summary>Whether the row at a place saw no key.</summary>
+    public readonly bool SawNothing(nint place) => T.IsNegativeInfinity(LogSumExp[place]);
 
     /// <summary>The query vector of a row.</summary>
     public readonly T* Query(int batch, int keyHead, int row) => Q.At(batch, row / Sharing, keyHead * Sharing + row % Sharing);

@@ -46,18 +46,31 @@ internal unsafe struct AttentionRows<V, T>
             Slopes[head] = T.CreateTruncating(-Alibi.Slope(KeyHead * Problem->Sharing + head, Problem->Heads));
     }
 
-    /// <summary>Copies the rows' query vectors and multiplies them by the scale.</summary>
-    public readonly void LoadQueries()
+    /// <summary>Copies the query vectors of a strip and multiplies them by the scale.</summary>
+    public readonly void LoadQueries(int strip, int rows)
     {
         var p = Problem;
         var scale = V.Const(p->Spec.Scale);
-        for (var r = 0; r < Rows; r++)
+        for (var r = strip; r < strip + rows; r++)
         {
             var from = p->Query(Batch, KeyHead, Row + r);
             var to = Queries + (nint)r * Pitch;
             for (var x = 0; x < p->Width; x += V.Count)
                 V.StorePartial(V.LoadPartial(from + x, Math.Min(V.Count, p->Width - x)) * scale, to + x, Math.Min(V.Count, Pitch - x));
         }
+    }
+
+    /// <summary>Asks for the query vectors of some rows ahead of their use.</summary>
+    public readonly void PrefetchQueries(int first, int rows)
+    {
+        for (var r = first; r < first + rows; r++) CacheHint.Prefetch(Problem->Query(Batch, KeyHead, Row + r), Problem->Width * sizeof(T));
+    }
+
+    /// <summary>Asks for the places of the outputs of some rows.</summary>
+    public readonly void PrefetchOutputs(int first, int rows)
+    {
+        for (var r = first; r < first + rows; r++)
+            CacheHint.Prefetch(Problem->Output + Problem->Place(Batch, KeyHead, Row + r) * Problem->ValueWidth, Problem->ValueWidth * sizeof(T));
     }
 
     /// <summary>Scores of a strip of rows, masked keys -∞, rows <see cref="ScorePitch"/> apart.</summary>
@@ -80,14 +93,23 @@ internal unsafe struct AttentionRows<V, T>
 
         var span = new AttentionSpan { FirstKey = first - keys.Start, EndKey = end - keys.Start };
         span.First = span.FirstKey / panel * panel;
-        span.End = (span.EndKey + panel - 1) / panel * panel;
+        span.End = Registers.Whole<V, T>(span.EndKey);
         // Rows see more keys, and later ones, the further down they are.
         span.Masked = segments || keys.Shown != null || p->FirstKey(top + rows - 1) > first || p->EndKey(top) < end;
         for (var x = span.First; x < span.End; x += panel)
-            MatMulTile<V, T>.Run(rows, 2, Queries + (nint)strip * Pitch, Pitch, 1, columns + (nint)x * p->Width, panel, scores + x, ScorePitch, p->Width, false);
+            MatMulTile<V, T>.Run(rows, span.End - x > V.Count ? 2 : 1, Queries + (nint)strip * Pitch, Pitch, 1, columns + (nint)x * p->Width, panel, scores + x, ScorePitch, p->Width, false);
         if (p->Spec.Alibi) AddDistances(top, rows, keys, span, scores);
-        if (span.Masked || span.First != span.FirstKey || span.End != span.EndKey)
-            for (var r = 0; r < rows; r++) Mask(top + r, keys, segments, span, scores + r * ScorePitch);
+        if (segments || keys.Shown != null)
+        {
+            Mask(top, rows, keys, segments, span.First, span.End, scores);
+            return span;
+        }
+
+        // Only registers that hold keys before the first of the last row or after the last of the first.
+        var left = Math.Min(span.End, Registers.Whole<V, T>(Math.Max(keys.First, p->FirstKey(top + rows - 1)) - keys.Start));
+        var right = Math.Max(left, (Math.Min(keys.End, p->EndKey(top)) - keys.Start) / V.Count * V.Count);
+        if (span.First < left) Mask(top, rows, keys, false, span.First, left, scores);
+        if (right < span.End) Mask(top, rows, keys, false, right, span.End, scores);
         return span;
     }
 
@@ -123,8 +145,13 @@ internal unsafe struct AttentionRows<V, T>
         }
     }
 
-    /// <summary>Sets the scores of keys that a row must not see to -∞, before any maximum is taken.</summary>
-    private readonly void Mask(int row, in AttentionKeys<V, T> keys, bool segments, in AttentionSpan span, T* scores)
+    /// <summary>Sets the scores of keys that rows must not see to -∞, in some columns, before any maximum is taken.</summary>
+    private readonly void Mask(int top, int rows, in AttentionKeys<V, T> keys, bool segments, int begin, int stop, T* scores)
+    {
+        for (var r = 0; r < rows; r++) Mask(top + r, keys, segments, begin, stop, scores + r * ScorePitch);
+    }
+
+    private readonly void Mask(int row, in AttentionKeys<V, T> keys, bool segments, int begin, int stop, T* scores)
     {
         var first = V.Const(Math.Max(keys.First, Problem->FirstKey(row)) - keys.Start);
         var end = V.Const(Math.Min(keys.End, Problem->EndKey(row)) - keys.Start);
@@ -137,7 +164,7 @@ internal unsafe struct AttentionRows<V, T>
             segment = V.Splat(bits);
         }
 
-        for (var x = span.First; x < span.End; x += V.Count)
+        for (var x = begin; x < stop; x += V.Count)
         {
             var column = V.Load(Iota + x);
             var seen = V.LessOrEqual(first, column) & V.Less(column, end);
@@ -203,7 +230,7 @@ internal unsafe struct AttentionRows<V, T>
 /// <summary>The columns of a tile of keys that a strip of rows looks at, counted from the tile's start.</summary>
 internal struct AttentionSpan
 {
-    /// <summary>The scores that are formed: whole panels.</summary>
+    /// <summary>The scores that are formed: from the border of a panel, whole registers.</summary>
     public int First, End;
 
     /// <summary>The keys that some row of the strip may see, as far as their positions tell.</summary>

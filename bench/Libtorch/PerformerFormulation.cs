@@ -4,7 +4,7 @@ using Twin = TorchSharp.torch.Tensor;
 namespace Edifice.Bench.Libtorch;
 
 /// <summary>Causal FAVOR+ with softmax features and no key stabiliser.</summary>
-internal sealed class PerformerFormulation(Performer block) : LayeredFormulation(block)
+internal sealed class PerformerFormulation(Performer block) : RecurrentFormulation(block)
 {
     private const int Chunk = 128;
     private const double Eps = 1e-6;
@@ -13,6 +13,10 @@ internal sealed class PerformerFormulation(Performer block) : LayeredFormulation
 
     /// <inheritdoc/>
     public override string Description => $"products inside chunks of {Chunk}, running sums between them";
+
+    /// <inheritdoc/>
+    protected override IEnumerable<long[]> StateShapes(int layer) =>
+        [[_options.NumHeads, _options.NumFeatures, _options.HiddenSize / _options.NumHeads], [_options.NumHeads, 1, _options.NumFeatures]];
 
     /// <inheritdoc/>
     protected override Twin Mix(Weights w, Twin x, int layer)
@@ -30,7 +34,7 @@ internal sealed class PerformerFormulation(Performer block) : LayeredFormulation
             return (u - shift).exp() + Eps;
         }
 
-        Twin q = Features(Heads("q_proj"), isQuery: true), k = Features(Heads("k_proj"), isQuery: false);
-        return w.Linear("out_proj", ChunkedKernelAttention.Causal(q, k, Heads("v_proj"), Chunk, eps: 0).JoinHeads());
+        Twin q = Features(Heads("q_proj"), isQuery: true), k = Features(Heads("k_proj"), isQuery: false), v = Heads("v_proj");
+        return w.Linear("out_proj", (Streams ? KernelStep(State(layer), q, k, v, eps: 0) : ChunkedKernelAttention.Causal(q, k, v, Chunk, eps: 0)).JoinHeads());
     }
 }

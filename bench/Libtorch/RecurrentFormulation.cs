@@ -65,4 +65,18 @@ internal abstract class RecurrentFormulation(SequenceBlock block) : LayeredFormu
         state.addcmul_(k.squeeze(1).unsqueeze(-1), v.squeeze(1).unsqueeze(-2), 1);
         return q.squeeze(1).unsqueeze(-2).matmul(state).squeeze(-2).unsqueeze(1);
     }
+
+    /// <summary>One step of normalised kernel attention: S += kᵀ v and z += k in place, then q S / (q·z + eps).</summary>
+    /// <param name="state">S [B, h, m, d] and z [B, h, 1, m].</param>
+    /// <param name="q">φ(q) [B, h, 1, m].</param>
+    /// <param name="k">φ(k) [B, h, 1, m].</param>
+    /// <param name="v">[B, h, 1, d].</param>
+    /// <param name="eps">Added to the denominator.</param>
+    /// <returns>[B, h, 1, d].</returns>
+    protected static Twin KernelStep(Twin[] state, Twin q, Twin k, Twin v, double eps)
+    {
+        state[0].addcmul_(k.mT, v, 1);
+        state[1].add_(k);
+        return q.matmul(state[0]) / ((q * state[1]).sum(-1, keepdim: true) + eps);
+    }
 }

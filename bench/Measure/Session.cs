@@ -4,4 +4,8 @@ namespace Edifice.Bench.Measure;
 /// <param name="Threads">For both engines.</param>
 /// <param name="Limits">What the machine can do with so many.</param>
 /// <param name="Pair">Measures rows.</param>
-internal sealed record Session(int Threads, MachineLimits Limits, Pair Pair);
+internal sealed record Session(int Threads, MachineLimits Limits, Pair Pair)
+{
+    /// <summary>Lines of Markdown that suites leave beside their rows.</summary>
+    public List<string> Tables { get; } = [];
+}

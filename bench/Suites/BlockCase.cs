@@ -34,11 +34,15 @@ internal sealed record BlockCase(string Name, string Block, string More, Func<Se
         Of("hawk", b => new GriffinFormulation((Griffin)b)),
     ];
 
+    /// <summary>True for the blocks whose state does not grow with the stream: those with caches of keys only are none of them.</summary>
+    public bool IsRecurrent => Block is "linear_transformer" or "performer" or "retnet" or "rwkv" or "gla" or "hgrn" or "griffin" or "hawk";
+
     /// <summary>The block with random parameters: those that begin at zero would hide parts of it.</summary>
-    public SequenceBlock Build()
+    /// <param name="width">E and H.</param>
+    public SequenceBlock Build(int width = Width)
     {
         var random = new Generator(11);
-        var json = $$"""{"embed_dim": {{Width}}, "hidden_size": {{Width}}, "dropout": 0{{More}}}""";
+        var json = $$"""{"embed_dim": {{width}}, "hidden_size": {{width}}, "dropout": 0{{More}}}""";
         var block = Blocks.Build(Block, json, new ParameterOptions { Generator = random });
         using var scope = Tensor.Scope();
         foreach (var p in block.Parameters()) p.Set(p.Value.Detach() + 0.02 * Tensor.Randn(p.Shape.AsSpan(), generator: random));

@@ -52,6 +52,65 @@ internal sealed partial class ReferenceBackend
         StoreOrNot(dinitial, ri);
     }
 
+    public void RgLru(Tensor x, Tensor gateX, Tensor gateA, Tensor rate, Tensor? reset, Tensor? initial, Tensor h)
+    {
+        int batch = x.Layout.Dims[0], length = x.Layout.Dims[1], width = x.Layout.Dims[2];
+        double[] p = Load(x), gx = Load(gateX), ga = Load(gateA), r = Load(rate), states = new double[p.Length];
+        double[]? start = LoadOrNull(initial), marks = LoadOrNull(reset);
+        for (var i = 0; i < states.Length; i++)
+        {
+            int c = i % width, t = i / width % length, n = i / width / length;
+            var own = Sigmoid(gx[i]) * p[i];
+            if (marks is not null && marks[n * length + t] != 0)
+            {
+                states[i] = own;
+                continue;
+            }
+
+            var log = -r[c] * Sigmoid(ga[i]);
+            states[i] = Math.Exp(log) * (t > 0 ? states[i - width] : start?[n * width + c] ?? 0) + RgLruMultiplier(log) * own;
+        }
+
+        Store(h, states);
+    }
+
+    public void RgLruVjp(
+        Tensor dh, Tensor x, Tensor gateX, Tensor gateA, Tensor rate, Tensor? reset, Tensor? initial, Tensor h,
+        Tensor dx, Tensor dgateX, Tensor dgateA, Tensor drate, Tensor? dinitial)
+    {
+        int batch = x.Layout.Dims[0], length = x.Layout.Dims[1], width = x.Layout.Dims[2];
+        double[] g = Load(dh), p = Load(x), gx = Load(gateX), ga = Load(gateA), r = Load(rate), states = Load(h);
+        double[] rx = new double[p.Length], rgx = new double[p.Length], rga = new double[p.Length], rr = new double[width], rest = new double[batch * width];
+        double[]? start = LoadOrNull(initial), marks = LoadOrNull(reset);
+        for (var i = p.Length - 1; i >= 0; i--)
+        {
+            int c = i % width, t = i / width % length, n = i / width / length, at = n * width + c;
+            double open = Sigmoid(gx[i]), e = g[i] + rest[at], dy = e;
+            rest[at] = 0;
+            if (marks is null || marks[n * length + t] == 0)
+            {
+                double rho = Sigmoid(ga[i]), a = Math.Exp(-r[c] * rho), m = RgLruMultiplier(-r[c] * rho), before = t > 0 ? states[i - width] : start?[at] ?? 0;
+                var dlog = a * e * before - 2 * a * a * e * open * p[i] / Math.Max(2 * m, 1e-3);
+                dy = e * m;
+                rest[at] = a * e;
+                rga[i] = -r[c] * dlog * rho * (1 - rho);
+                rr[c] -= dlog * rho;
+            }
+
+            rx[i] = dy * open;
+            rgx[i] = dy * p[i] * open * (1 - open);
+        }
+
+        Store(dx, rx);
+        Store(dgateX, rgx);
+        Store(dgateA, rga);
+        Store(drate, rr);
+        StoreOrNot(dinitial, rest);
+    }
+
+    /// <summary>√(1 - a²) from log a: 1 - e^(2x) = -2 eˣ sinh x, without cancellation.</summary>
+    private static double RgLruMultiplier(double logA) => Math.Sqrt(-2 * Math.Exp(logA) * Math.Sinh(logA));
+
     public void TokenShift(Tensor x, Tensor mix, Tensor? initial, Tensor y)
     {
         int batch = x.Layout.Dims[0], length = x.Layout.Dims[1], width = x.Layout.Dims[2], plane = batch * length * width;

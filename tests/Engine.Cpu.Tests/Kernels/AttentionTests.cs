@@ -24,6 +24,41 @@ public sealed class AttentionTests
         CompareWithEquations<float>(new AttentionCase(2, 5, 600, 1, 3, 8, 16, false, 0, false, 0, true, false, 4), 1e-5);
     }
 
+    [Theory]
+    [InlineData(255, 257)]
+    [InlineData(256, 256)]
+    [InlineData(257, 255)]
+    [InlineData(144, 512)]
+    [InlineData(145, 513)]
+    public void Lengths_around_the_borders_of_tiles_are_those_of_the_equations(int queries, int keys)
+    {
+        CompareWithEquations<float>(new AttentionCase(1, queries, keys, 1, 1, 16, 17, true, 0, false, keys - queries, false, false, 11), 1e-5);
+        CompareWithEquations<double>(new AttentionCase(1, queries, keys, 1, 2, 9, 8, false, 0, true, 0, true, false, 12), 1e-12);
+    }
+
+    [Fact]
+    public void Weights_down_to_the_smallest_number_are_right()
+    {
+        // One key has score 0, one every value from 0 to -110: the output is the weight of the second.
+        var c = new AttentionCase(1, 1101, 2, 1, 1, 1, 1, false, 0, false, 0, false, false, 0);
+        var run = AttentionRun<float>.Random(c);
+        run.Spec = c.Spec with { Scale = 1 };
+        run.Q = Strided.Copy<float>(run.Q);
+        run.K = Strided.Copy<float>(run.K);
+        run.V = Strided.Copy<float>(run.V);
+        for (var i = 0; i <= 1100; i++) run.Q.AsSpan<float>()[i] = -0.1f * i;
+        (run.K.AsSpan<float>()[0], run.K.AsSpan<float>()[1]) = (0, 1);
+        (run.V.AsSpan<float>()[0], run.V.AsSpan<float>()[1]) = (0, 1);
+        run.Forward();
+        for (var i = 0; i <= 1100; i++)
+        {
+            double s = run.Q.AsSpan<float>()[i], weight = Math.Exp(s) / (1 + Math.Exp(s));
+            // The bound that is stated for weights, the sum and the quotient, and the spacing of subnormal numbers.
+            var bound = (5 + 2 * Math.Abs(s)) * Math.ScaleB(1, -24) * weight + Math.ScaleB(1, -149);
+            Assert.True(Math.Abs(run.Output.AsSpan<float>()[i] - weight) <= bound, $"weight of {s}: {run.Output.AsSpan<float>()[i]} for {weight}");
+        }
+    }
+
     private static void CompareWithEquations<T>(AttentionCase c, double tolerance) where T : unmanaged, IFloatingPointIeee754<T>
     {
         var withLogSumExp = c.Seed % 3 > 0;

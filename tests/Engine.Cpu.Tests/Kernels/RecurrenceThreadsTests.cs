@@ -37,6 +37,13 @@ public sealed class RecurrenceThreadsTests : IDisposable
         backend.LinearScanVjp(b, start, a, y, start, z, v, end);
         Take(z, v, end);
 
+        // Rates of recurrences are not negative.
+        Tensor rate = random.Next<float>(200).Abs(), drate = random.Next<float>(200), dgate = random.Next<float>(3, 300, 200);
+        backend.RgLru(a, b, z, rate, null, start, y);
+        Take(y);
+        backend.RgLruVjp(b, a, b, z, rate, null, start, y, y.Clone(), dgate, v, drate, end);
+        Take(dgate, v, drate, end);
+
         Tensor w = random.Next<float>(200, 7), bias = random.Next<float>(200), dw = random.Next<float>(200, 7);
         backend.DepthwiseConv(a, w, bias, null, 3, y);
         Take(y);
