@@ -1,6 +1,5 @@
 using Edifice.Attention;
 using Edifice.Engine;
-using Edifice.Engine.Ops;
 using Edifice.Nn;
 
 namespace Edifice.Cli.Training;
