@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.RegularExpressions;
 using Microsoft.ML.Tokenizers;
 
@@ -7,13 +8,13 @@ namespace Edifice.Samples.Bpe;
 /// within words becomes a token of its own, again and again.</summary>
 internal static partial class Vocabulary
 {
-    /// <summary>A tokenizer of the text's characters and the pairs learned from it.</summary>
-    /// <param name="text">What to learn from; other characters will be unknown.</param>
-    /// <param name="size">How many tokens there are to be.</param>
+    /// <summary>A tokenizer of bytes and the pairs learned from a text; it takes any text.</summary>
+    /// <param name="text">What to learn from.</param>
+    /// <param name="size">How many tokens there are to be, at least 256.</param>
     public static (BpeTokenizer Tokenizer, int Size) Learn(string text, int size)
     {
-        var words = Words().Matches(text).GroupBy(m => m.Value).Select(g => (Parts: g.Key.Select(c => c.ToString()).ToList(), Count: g.Count())).ToList();
-        var tokens = text.Distinct().Order().Select(c => c.ToString()).ToList();
+        var words = Words().Matches(text).GroupBy(m => m.Value).Select(g => (Parts: Encoding.UTF8.GetBytes(g.Key).Select(Name).ToList(), Count: g.Count())).ToList();
+        var tokens = Enumerable.Range(0, 256).Select(b => Name((byte)b)).ToList();
         var merges = new List<(string, string)>();
         while (tokens.Count < size)
         {
@@ -37,10 +38,17 @@ internal static partial class Vocabulary
         var options = new BpeOptions(tokens.Select((t, i) => KeyValuePair.Create(t, i)))
         {
             Merges = merges.Select(m => $"{m.Item1} {m.Item2}"),
+            ByteLevel = true,
             PreTokenizer = new RegexPreTokenizer(Words(), null),
         };
         return (BpeTokenizer.Create(options), tokens.Count);
     }
+
+    /// <summary>The character by which a byte is written in a vocabulary: itself where it is visible in Latin 1, otherwise one of
+    /// those from 256 on, in order (Radford et al. 2019, the vocabulary of GPT-2).</summary>
+    private static string Name(byte b) => ((char)(IsVisible(b) ? b : 256 + Enumerable.Range(0, b).Count(c => !IsVisible(c)))).ToString();
+
+    private static bool IsVisible(int b) => b is (>= 33 and <= 126) or (>= 161 and <= 172) or (>= 174 and <= 255);
 
     /// <summary>A word with the space before it, or other space: no token reaches over their borders.</summary>
     [GeneratedRegex(@"\s?\S+|\s+")]
