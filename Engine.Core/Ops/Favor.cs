@@ -37,14 +37,15 @@ namespace Edifice.Engine
             ArgumentNullException.ThrowIfNull(projection);
             if (Rank != 4 || projection.Rank != 2 || projection.Layout.Dims[1] != Layout.Dims[3])
                 throw TensorException.For("favor_features", "needs x [B, L, h, d] and a projection [m, d]", this, projection);
-            var scaled = this * Math.Pow(Layout.Dims[3], -0.25);
-            var u = scaled.MatMul(projection.Transpose());
+            // Scale and normaliser go where they touch fewest elements: into the small projection and into the one shift per row.
+            double rootOfScale = Math.Pow(Layout.Dims[3], -0.25), features = projection.Layout.Dims[0];
+            var u = MatMul((projection * rootOfScale).Transpose());
             if (kernel == FavorKernel.Relu) return u.Relu() + eps;
-            var exponent = u - scaled.Square().Sum(-1, keepdim: true) * 0.5;
-            if (isQuery) exponent -= u.Max([-1], keepdim: true);
-            else if (stabilizer == KeyStabilizer.Sequence) exponent -= u.Max([1, 3], keepdim: true);
-            else if (stabilizer == KeyStabilizer.Global) exponent -= u.Max();
-            return (exponent.Exp() + eps) / Math.Sqrt(projection.Layout.Dims[0]);
+            var shift = Square().Sum(-1, keepdim: true) * (rootOfScale * rootOfScale / 2) + Math.Log(features) / 2;
+            if (isQuery) shift += u.Max([-1], keepdim: true);
+            else if (stabilizer == KeyStabilizer.Sequence) shift += u.Max([1, 3], keepdim: true);
+            else if (stabilizer == KeyStabilizer.Global) shift += u.Max();
+            return (u - shift).Exp() + eps / Math.Sqrt(features);
         }
     }
 }

@@ -30,10 +30,11 @@ namespace Edifice.Engine
             // Not by r c, which leaves the range of the dtype long before the quotient does.
             var z = Transpose() / r / c;
             var one = Eye(Layout.Dims[^2], dtype: DType, device: Device);
+            Tensor seven = one * 7, fifteen = one * 15, thirteen = one * 13;
             for (var i = 0; i < iterations; i++)
             {
                 var x = MatMul(z);
-                z = z.MatMul(one * 13 - x.MatMul(one * 15 - x.MatMul(one * 7 - x))) * 0.25;
+                z = z.MatMul(thirteen - x.MatMul(fifteen - x.MatMul(seven - x))) * 0.25;
             }
 
             return z;
@@ -67,14 +68,11 @@ namespace Edifice.Engine
             }
             else
             {
-                var scale = 1 / Math.Sqrt(q.Layout.Dims[3]);
-                var means = Nystrom.SegmentMeans(length, landmarks, segments, q.DType, q.Device);
-                Tensor qs = q.Transpose(1, 2) * scale, ks = k.Transpose(1, 2);
-                Tensor qm = means.MatMul(qs), km = means.MatMul(ks);
-                var f1 = qs.MatMul(km.Transpose()).Softmax();
-                var f2 = qm.MatMul(km.Transpose()).Softmax();
-                var f3 = qm.MatMul(ks.Transpose()).Softmax();
-                y = f1.MatMul(f2.IterativePseudoInverse(iterations, perMatrix).MatMul(f3.MatMul(v.Transpose(1, 2)))).Transpose(1, 2);
+                Tensor qm = Nystrom.SegmentMeans(q, landmarks, segments), km = Nystrom.SegmentMeans(k, landmarks, segments);
+                var between = (qm * (1 / Math.Sqrt(q.Layout.Dims[3]))).Transpose(1, 2).MatMul(km.Transpose(1, 2).Transpose()).Softmax();
+                // F1 and F3 are attention to and from the landmarks: neither is kept in memory.
+                var read = Attention(qm, k, v).Output.Transpose(1, 2);
+                y = Attention(q, km, between.IterativePseudoInverse(iterations, perMatrix).MatMul(read).Transpose(1, 2)).Output;
             }
 
             if (convWeight is null) return y;
@@ -92,28 +90,31 @@ namespace Edifice.Engine.Ops
     /// <summary>Landmarks and the table's rows of Nyström attention.</summary>
     internal static class Nystrom
     {
-        /// <summary>[M, L] (or [M', L]) with rows that average one segment each.</summary>
-        public static Tensor SegmentMeans(int length, int landmarks, LandmarkSegments kind, DType dtype, Device device)
+        /// <summary>[B, M, h, d] (or M' ≤ M) of x [B, L, h, d]: the mean of each segment. All segments have one length but the first
+        /// few, which have another.</summary>
+        public static Tensor SegmentMeans(Tensor x, int landmarks, LandmarkSegments kind)
         {
-            var sizes = new List<int>();
+            var length = x.Layout.Dims[1];
+            int first, firstSize, size;
             if (kind == LandmarkSegments.Balanced)
             {
-                for (var j = 0; j < landmarks; j++) sizes.Add(length / landmarks + (j >= landmarks - length % landmarks ? 1 : 0));
+                (firstSize, size) = (length / landmarks, length / landmarks + 1);
+                first = landmarks - length % landmarks;
             }
             else
             {
-                var size = (length + landmarks - 1) / landmarks;
-                var count = (length + size - 1) / size;
-                sizes.Add(length - (count - 1) * size);
-                for (var j = 1; j < count; j++) sizes.Add(size);
+                size = (length + landmarks - 1) / landmarks;
+                first = 1;
+                firstSize = length - ((length + size - 1) / size - 1) * size;
             }
 
-            var weights = new double[sizes.Count * length];
-            var at = 0;
-            for (var j = 0; j < sizes.Count; at += sizes[j++])
-                weights.AsSpan(j * length + at, sizes[j]).Fill(1.0 / sizes[j]);
-            return Tensor.FromDoubles(weights, [sizes.Count, length], dtype, device);
+            var head = Means(x, 0, first, firstSize);
+            var rest = (length - first * firstSize) / size;
+            return rest == 0 ? head : Tensor.Cat([head, Means(x, first * firstSize, rest, size)], 1);
         }
+
+        private static Tensor Means(Tensor x, int start, int count, int size) =>
+            x.Narrow(1, start, count * size).Unflatten(1, count, size).Mean([2]);
 
         private static LandmarkSegments Segments(OptionBag o) => o.Text("landmark_segments", "balanced") switch
         {
