@@ -25,9 +25,7 @@ internal static class StandardLibraryShim
         Weaken(library);
         var shim = Path.Combine(Path.GetDirectoryName(library)!, "libios_init.so");
         if (!File.Exists(shim)) Compile(shim);
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { UseShellExecute = false };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(StandardLibraryShim).Assembly.Location);
-        foreach (var a in args) start.ArgumentList.Add(a);
+        var start = OwnProcess.With(args);
         start.Environment["LD_PRELOAD"] = shim;
         using var child = Process.Start(start)!;
         child.WaitForExit();

@@ -17,11 +17,6 @@ internal abstract class Formulation(SequenceBlock block)
     /// <param name="x">[B, L, E].</param>
     /// <returns>[B, L, H], or what else the block gives.</returns>
     public abstract Twin ForwardSequence(Twin x);
-
-    /// <summary>The output.</summary>
-    /// <param name="x">[B, L, E].</param>
-    /// <returns>[B, H].</returns>
-    public virtual Twin Forward(Twin x) => ForwardSequence(x).select(1, -1);
 }
 
 /// <summary>The model that most blocks share: input projection where widths differ, layers x += mixer(norm1(x)), x += ffn(norm2(x)),

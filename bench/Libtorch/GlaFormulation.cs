@@ -8,12 +8,10 @@ namespace Edifice.Bench.Libtorch;
 /// <summary>Gated linear attention.</summary>
 internal sealed class GlaFormulation(Gla block) : RecurrentFormulation(block)
 {
-    private const int Chunk = 32, Rows = 1;
-
     private readonly GlaOptions _options = (GlaOptions)block.Options;
 
     /// <inheritdoc/>
-    public override string Description => $"chunks of {Chunk}, scores by halves";
+    public override string Description => GatedState.Description;
 
     private int KeyWidth => (int)(_options.HiddenSize * _options.ExpandK) / _options.NumHeads;
 
@@ -32,7 +30,7 @@ internal sealed class GlaFormulation(Gla block) : RecurrentFormulation(block)
         Twin q = Heads(w.Linear("q_proj", x)), k = Heads(w.Linear("k_proj", x)), v = Heads(w.Linear("v_proj", x));
         var y = Streams
             ? StateStep(State(layer)[0], g.exp().squeeze(1).unsqueeze(-1), q * scale, k, v)
-            : GatedState.Run(q, k, v, g, scale, Chunk, Rows);
+            : GatedState.Run(q, k, v, g, scale);
         y = w.RmsNorm("group_norm", y, _options.GroupNormEps).flatten(2, 3);
         return w.Linear("out_proj", nn.functional.silu(w.Linear("g_proj", x)) * y).MoveToOuterDisposeScope();
     }

@@ -8,13 +8,11 @@ namespace Edifice.Bench.Libtorch;
 /// <summary>HGRN-2.</summary>
 internal sealed class HgrnFormulation(Hgrn block) : RecurrentFormulation(block)
 {
-    private const int Chunk = 32, Rows = 1;
-
     private readonly HgrnOptions _options = (HgrnOptions)block.Options;
     private Twin? _bounds;
 
     /// <inheritdoc/>
-    public override string Description => $"chunks of {Chunk}, scores by halves";
+    public override string Description => GatedState.Description;
 
     private int HeadWidth => _options.StateExpansion ?? Math.Min(128, _options.HiddenSize);
 
@@ -43,7 +41,7 @@ internal sealed class HgrnFormulation(Hgrn block) : RecurrentFormulation(block)
         Twin Gate() => bound is null ? f.sigmoid() : bound.addcmul(free!, f.sigmoid(), 1);
         var y = Streams
             ? StateStep(State(layer)[0], Heads(Gate()).squeeze(1).unsqueeze(-1), q, Heads(k), v)
-            : GatedState.Run(q, Heads(k), v, Heads(bound is null ? nn.functional.logsigmoid(f) : Gate().log()), 1, Chunk, Rows);
+            : GatedState.Run(q, Heads(k), v, Heads(bound is null ? nn.functional.logsigmoid(f) : Gate().log()), 1);
         return w.Linear("out_proj", w.RmsNorm("out_norm", y.flatten(2, 3), _options.OutNormEps)).MoveToOuterDisposeScope();
     }
 }

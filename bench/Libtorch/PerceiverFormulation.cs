@@ -30,9 +30,6 @@ internal sealed class PerceiverFormulation(Perceiver block) : Formulation(block)
         return Weights.Norm("final_norm", z);
     }
 
-    /// <inheritdoc/>
-    public override Twin Forward(Twin x) => ForwardSequence(x).mean([1L]);
-
     private static Twin Attend(Weights w, Twin x, Twin context, int heads) => w.Linear("out_proj", nn.functional.scaled_dot_product_attention(
         w.Linear("q_proj", x).SplitHeads(heads), w.Linear("k_proj", context).SplitHeads(heads), w.Linear("v_proj", context).SplitHeads(heads)).JoinHeads());
 }

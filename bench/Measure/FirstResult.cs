@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using Edifice.Bench.Launch;
 using Edifice.Engine;
 
 namespace Edifice.Bench.Measure;
@@ -42,10 +43,8 @@ internal static class FirstResult
 
     private static double Milliseconds(string engine)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { UseShellExecute = false, RedirectStandardOutput = true };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(FirstResult).Assembly.Location);
-        start.ArgumentList.Add(Argument);
-        start.ArgumentList.Add(engine);
+        var start = OwnProcess.With(Argument, engine);
+        start.RedirectStandardOutput = true;
         var clock = Stopwatch.GetTimestamp();
         using var child = Process.Start(start)!;
         var line = child.StandardOutput.ReadLine();

@@ -23,8 +23,9 @@ internal static class ResultFile
             json.WriteStartObject();
             json.WriteString("name", row.Name);
             json.WriteString("unit", row.Unit);
-            Number(json, "ours", row.Ours);
-            Number(json, "libtorch", row.Theirs);
+            var unit = row.Unit.ToLowerInvariant();
+            Number(json, $"ours_{unit}", row.Ours);
+            Number(json, $"libtorch_{unit}", row.Theirs);
             Number(json, "ratio", row.Ratio);
             Number(json, "limit_share", row.LimitShare);
             json.WriteString("limit", row.Limit);

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using Edifice.Bench.Launch;
 using Edifice.Bench.Libtorch;
 using Edifice.Bench.Measure;
 using Edifice.Engine;
@@ -99,9 +100,8 @@ internal static class StepMemory
 
     private static Reading InChild(BlockCase c, int batch, int length, int threads, bool libtorch)
     {
-        var start = new ProcessStartInfo(Environment.ProcessPath!) { UseShellExecute = false, RedirectStandardOutput = true };
-        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet") start.ArgumentList.Add(typeof(StepMemory).Assembly.Location);
-        foreach (var a in new[] { ChildArgument, c.Name, Text(batch), Text(length), Text(threads), libtorch ? "libtorch" : "ours" }) start.ArgumentList.Add(a);
+        var start = OwnProcess.With(ChildArgument, c.Name, Text(batch), Text(length), Text(threads), libtorch ? "libtorch" : "ours");
+        start.RedirectStandardOutput = true;
         using var child = Process.Start(start)!;
         var output = child.StandardOutput.ReadToEnd();
         child.WaitForExit();
