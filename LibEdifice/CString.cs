@@ -1,18 +1,11 @@
 using System.Runtime.InteropServices;
-using System.Text;
 
 namespace Edifice.C;
 
 /// <summary>A text as C reads it: UTF-8 with a zero byte at its end, in native memory.</summary>
 internal sealed unsafe class CString : IDisposable
 {
-    public CString(string text)
-    {
-        var length = Encoding.UTF8.GetByteCount(text);
-        Pointer = (byte*)NativeMemory.Alloc((nuint)length + 1);
-        Encoding.UTF8.GetBytes(text, new Span<byte>(Pointer, length));
-        Pointer[length] = 0;
-    }
+    public CString(string text) => Pointer = (byte*)Marshal.StringToCoTaskMemUTF8(text);
 
     ~CString() => Free();
 
@@ -31,7 +24,7 @@ internal sealed unsafe class CString : IDisposable
 
     private void Free()
     {
-        NativeMemory.Free(Pointer);
+        Marshal.FreeCoTaskMem((nint)Pointer);
         Pointer = null;
     }
 }

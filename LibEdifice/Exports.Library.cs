@@ -26,32 +26,16 @@ internal static unsafe partial class Exports
     public static byte* LastErrorText() => LastError.Text;
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_get_threads")]
-    public static Status GetThreads(int* threads)
+    public static Status GetThreads(int* threads) => LastError.Guard(() =>
     {
-        try
-        {
-            Buffers.NotNull(threads, "threads");
-            *threads = CpuBackend.Threads;
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e);
-        }
-    }
+        Buffers.NotNull(threads, "threads");
+        *threads = CpuBackend.Threads;
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_set_threads")]
-    public static Status SetThreads(int threads)
+    public static Status SetThreads(int threads) => LastError.Guard(() =>
     {
-        try
-        {
-            Buffers.InRange("the number of threads", threads, 1, MostThreads);
-            CpuBackend.Threads = threads;
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e);
-        }
-    }
+        Buffers.InRange("the number of threads", threads, 1, MostThreads);
+        CpuBackend.Threads = threads;
+    });
 }

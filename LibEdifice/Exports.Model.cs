@@ -22,165 +22,92 @@ internal static unsafe partial class Exports
     }
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_options_open")]
-    public static Status OptionsOpen(byte* folder, nint* options)
+    public static Status OptionsOpen(byte* folder, nint* options) => LastError.Guard(() =>
     {
-        try
-        {
-            Buffers.NotNull(options, "options");
-            *options = 0;
-            var (block, values) = TextModel.Describe(Folder(folder));
-            *options = Handles.Add(new ModelOptions(block, values));
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e, Status.BadFile);
-        }
-    }
+        Buffers.NotNull(options, "options");
+        *options = 0;
+        var (block, values) = TextModel.Describe(Folder(folder));
+        *options = Handles.Add(new ModelOptions(block, values));
+    }, Status.BadFile);
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_options_count")]
-    public static Status OptionsCount(nint options, int* count)
+    public static Status OptionsCount(nint options, int* count) => LastError.Guard(() =>
     {
-        try
-        {
-            using var taken = new Taken<ModelOptions>(options);
-            Buffers.NotNull(count, "count");
-            *count = taken.Value.Rows.Count;
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e);
-        }
-    }
+        using var taken = new Taken<ModelOptions>(options);
+        Buffers.NotNull(count, "count");
+        *count = taken.Value.Rows.Count;
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_options_get")]
-    public static Status OptionsGet(nint options, int index, OptionText* option)
+    public static Status OptionsGet(nint options, int index, OptionText* option) => LastError.Guard(() =>
     {
-        try
-        {
-            using var taken = new Taken<ModelOptions>(options);
-            Buffers.NotNull(option, "option");
-            Buffers.InRange("index", index, 0, taken.Value.Rows.Count - 1);
-            var row = taken.Value.Rows[index];
-            var of = taken.Value;
-            *option = new OptionText { Name = of.Text(row.Name), Description = of.Text(row.Description), Values = of.Text(row.Values), Value = of.Text(of.Value(row)) };
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e);
-        }
-    }
+        using var taken = new Taken<ModelOptions>(options);
+        Buffers.NotNull(option, "option");
+        Buffers.InRange("index", index, 0, taken.Value.Rows.Count - 1);
+        var row = taken.Value.Rows[index];
+        var of = taken.Value;
+        *option = new OptionText { Name = of.Text(row.Name), Description = of.Text(row.Description), Values = of.Text(row.Values), Value = of.Text(of.Value(row)) };
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_options_set")]
-    public static Status OptionsSet(nint options, byte* name, byte* value)
+    public static Status OptionsSet(nint options, byte* name, byte* value) => LastError.Guard(() =>
     {
-        try
-        {
-            using var taken = new Taken<ModelOptions>(options);
-            taken.Value.Set(CString.Read(name, "name"), CString.Read(value, "value"));
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e);
-        }
-    }
+        using var taken = new Taken<ModelOptions>(options);
+        taken.Value.Set(CString.Read(name, "name"), CString.Read(value, "value"));
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_options_free")]
-    public static Status OptionsFree(nint options)
+    public static Status OptionsFree(nint options) => LastError.Guard(() =>
     {
-        try
-        {
-            Handles.Remove<ModelOptions>(options).Dispose();
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e);
-        }
-    }
+        Handles.Remove<ModelOptions>(options).Dispose();
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_model_load")]
-    public static Status ModelLoad(byte* folder, nint options, nint* model)
+    public static Status ModelLoad(byte* folder, nint options, nint* model) => LastError.Guard(() =>
     {
-        try
+        Buffers.NotNull(model, "model");
+        *model = 0;
+        var path = Folder(folder);
+        if (options == 0)
         {
-            Buffers.NotNull(model, "model");
-            *model = 0;
-            var path = Folder(folder);
-            if (options == 0)
-            {
-                *model = Handles.Add(TextModel.Load(path));
-            }
-            else
-            {
-                using var taken = new Taken<ModelOptions>(options);
-                *model = Handles.Add(TextModel.Load(path, taken.Value.Options));
-            }
-
-            return Status.Ok;
+            *model = Handles.Add(TextModel.Load(path));
         }
-        catch (Exception e)
+        else
         {
-            return LastError.Report(e, options == 0 ? Status.BadFile : Status.BadOption);
+            using var taken = new Taken<ModelOptions>(options);
+            *model = Handles.Add(TextModel.Load(path, taken.Value.Options));
         }
-    }
+    }, options == 0 ? Status.BadFile : Status.BadOption);
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_model_get_info")]
-    public static Status ModelGetInfo(nint model, ModelInfo* info)
+    public static Status ModelGetInfo(nint model, ModelInfo* info) => LastError.Guard(() =>
     {
-        try
+        var of = Handles.Get<LanguageModel>(model);
+        Buffers.NotNull(info, "info");
+        *info = new ModelInfo
         {
-            var of = Handles.Get<LanguageModel>(model);
-            Buffers.NotNull(info, "info");
-            *info = new ModelInfo
-            {
-                Vocabulary = of.Vocabulary, HiddenSize = of.Block.HiddenSize, Streams = of.Block.CanStream ? 1 : 0, Parameters = of.ParameterCount,
-            };
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e);
-        }
-    }
+            Vocabulary = of.Vocabulary, HiddenSize = of.Block.HiddenSize, Streams = of.Block.CanStream ? 1 : 0, Parameters = of.ParameterCount,
+        };
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_forward")]
-    public static Status Forward(nint model, int* tokens, int batch, int length, int what, float* output, nuint outputLength)
+    public static Status Forward(nint model, int* tokens, int batch, int length, int what, float* output, nuint outputLength) => LastError.Guard(() =>
     {
-        try
-        {
-            var of = Handles.Get<LanguageModel>(model);
-            Buffers.InRange("batch", batch, 1, int.MaxValue);
-            using var off = Tensor.NoGrad();
-            using var scope = Tensor.Scope();
-            var width = Width(of, what);
-            var given = Buffers.Tokens(tokens, batch, length, of.Vocabulary);
-            Buffers.Output(output, outputLength, checked((long)batch * length * width));
-            Buffers.Copy(what == Hidden ? of.Hidden(given) : of.Logits(given), output);
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e);
-        }
-    }
+        var of = Handles.Get<LanguageModel>(model);
+        Buffers.InRange("batch", batch, 1, int.MaxValue);
+        using var off = Tensor.NoGrad();
+        using var scope = Tensor.Scope();
+        var width = Width(of, what);
+        var given = Buffers.Tokens(tokens, batch, length, of.Vocabulary);
+        Buffers.Output(output, outputLength, checked((long)batch * length * width));
+        Buffers.Copy(what == Hidden ? of.Hidden(given) : of.Logits(given), output);
+    });
 
     [UnmanagedCallersOnly(EntryPoint = "edifice_model_free")]
-    public static Status ModelFree(nint model)
+    public static Status ModelFree(nint model) => LastError.Guard(() =>
     {
-        try
-        {
-            Handles.Remove<LanguageModel>(model);
-            return Status.Ok;
-        }
-        catch (Exception e)
-        {
-            return LastError.Report(e);
-        }
-    }
+        Handles.Remove<LanguageModel>(model);
+    });
 
     private const int Logits = 0, Hidden = 1;
 

@@ -12,22 +12,31 @@ internal static unsafe class LastError
     /// <summary>The text of this thread's last failure, "" before the first. It stays until the next one.</summary>
     public static byte* Text => t_text is { } text ? text.Pointer : Constants.Empty.Pointer;
 
-    /// <param name="e">What was thrown.</param>
+    /// <summary>Runs what a call from C does: nothing that it throws gets out.</summary>
+    /// <param name="call">The call.</param>
     /// <param name="rejected">What it means when the engine itself rejects something: calls that have checked all they were given
     /// have no such answer.</param>
-    public static Status Report(Exception e, Status rejected = Status.Internal)
+    public static Status Guard(Action call, Status rejected = Status.Internal)
     {
-        t_text?.Dispose();
-        t_text = new CString(e.Message);
-        return e switch
+        try
         {
-            CallException call => call.Status,
-            OptionException => Status.BadOption,
-            SafetensorsException => Status.BadFile,
-            TensorException => rejected,
-            IOException or UnauthorizedAccessException => Status.NotFound,
-            OutOfMemoryException => Status.OutOfMemory,
-            _ => Status.Internal,
-        };
+            call();
+            return Status.Ok;
+        }
+        catch (Exception e)
+        {
+            t_text?.Dispose();
+            t_text = new CString(e.Message);
+            return e switch
+            {
+                CallException broken => broken.Status,
+                OptionException => Status.BadOption,
+                SafetensorsException => Status.BadFile,
+                TensorException => rejected,
+                IOException or UnauthorizedAccessException => Status.NotFound,
+                OutOfMemoryException => Status.OutOfMemory,
+                _ => Status.Internal,
+            };
+        }
     }
 }

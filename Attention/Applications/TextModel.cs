@@ -43,15 +43,22 @@ public static class TextModel
         return orderless ? TokenPositions.Sinusoidal : TokenPositions.None;
     }
 
-    /// <summary>The block and the options of the model in a folder.</summary>
-    /// <exception cref="TensorException">The folder holds no model of text; the message says what it holds.</exception>
-    public static (string Block, OptionBag Options) Describe(string folder)
+    /// <summary>What <see cref="ConfigName"/> in a run's folder says, of a model of text or of a task.</summary>
+    /// <exception cref="TensorException">The file is missing or of an unknown format.</exception>
+    public static OptionBag ReadConfig(string folder)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
         var path = Path.Combine(folder, ConfigName);
         if (!File.Exists(path)) throw new TensorException($"{path} does not exist: is this the --out folder of a training run?");
         var config = OptionBag.Parse(File.ReadAllText(path));
-        if (config.Int("format", 0) != 1) throw new TensorException($"{path}: unknown format {config.Int("format", 0)}");
+        return config.Int("format", 0) == 1 ? config : throw new TensorException($"{path}: unknown format {config.Int("format", 0)}");
+    }
+
+    /// <summary>The block and the options of the model in a folder.</summary>
+    /// <exception cref="TensorException">The folder holds no model of text; the message says what it holds.</exception>
+    public static (string Block, OptionBag Options) Describe(string folder)
+    {
+        var config = ReadConfig(folder);
         if (!config.Has("text")) throw new TensorException($"{folder} holds a model of the task '{config.Text("task", "")}', which has no text: train with --text FILE");
         return (config.Text("block", ""), OptionBag.Parse(config.Raw("block_options")?.GetRawText() ?? "{}"));
     }

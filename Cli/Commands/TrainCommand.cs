@@ -26,7 +26,7 @@ internal static class TrainCommand
             if (parsed.GetValue(resume) is { } folder)
             {
                 if (parsed.GetValue(block) is not null) throw new TensorException("--resume continues a run as it was begun: leave out --block and its options");
-                return Run(RunConfig.Read(Path.Combine(folder, TextModel.ConfigName)), folder, resume: true, parsed.GetValue(json));
+                return Run(RunConfig.Read(folder), folder, resume: true, parsed.GetValue(json));
             }
 
             var name = parsed.GetValue(block) ?? throw new TensorException("train needs --block NAME (edifice blocks lists them), or --resume DIR");

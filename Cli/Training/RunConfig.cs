@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using Edifice.Attention;
 using Edifice.Cli.Tasks;
 using Edifice.Engine;
 using Edifice.Engine.Ops;
@@ -94,11 +95,9 @@ internal sealed record RunConfig
     }
 
     /// <exception cref="TensorException">The file is missing or not a configuration.</exception>
-    public static RunConfig Read(string path)
+    public static RunConfig Read(string folder)
     {
-        if (!File.Exists(path)) throw new TensorException($"{path} does not exist: is this the --out folder of a training run?");
-        var bag = OptionBag.Parse(File.ReadAllText(path));
-        if (bag.Int("format", 0) != 1) throw new TensorException($"{path}: unknown format {bag.Int("format", 0)}");
+        var bag = TextModel.ReadConfig(folder);
         return new RunConfig
         {
             Block = bag.Text("block", ""),

@@ -1,4 +1,5 @@
 using Edifice.Attention;
+using Edifice.Cli.Tasks;
 using Edifice.Engine;
 using Edifice.Nn;
 
@@ -22,7 +23,7 @@ internal sealed class TaskModel : Module
     /// <param name="block">A block that gives one hidden state per position.</param>
     /// <param name="positions">What the embedding adds for positions.</param>
     /// <param name="taps">Positions that the convolution sees; 0: there is none.</param>
-    public TaskModel(Tasks.ITask task, SequenceBlock block, TokenPositions positions, int taps)
+    public TaskModel(ITask task, SequenceBlock block, TokenPositions positions, int taps)
     {
         _embedding = Register("embedding", new TokenEmbedding(task.Vocabulary, block.EmbedDim, positions));
         if (taps > 0) _shortConv = Register("short_conv", new CausalConv1d(block.EmbedDim, taps));

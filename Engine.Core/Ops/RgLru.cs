@@ -25,13 +25,20 @@ namespace Edifice.Engine.Ops
                 if (other is not null) Binary.Check(Op, x, other);
             if (!x.DType.IsComputeFloat()) throw TensorException.For(Op, "is computed in Float32 and Float64: convert with .To(…)", x);
             if (x.Rank != 3 || x.Shape != gateX.Shape || x.Shape != gateA.Shape) throw TensorException.For(Op, "needs x and both gates of one shape [B, L, D]", x, gateX, gateA);
-            int batch = x.Layout.Dims[0], length = x.Layout.Dims[1], width = x.Layout.Dims[2];
-            if (length == 0) throw TensorException.For(Op, "needs at least one step", x);
+            int batch = x.Layout.Dims[0], width = x.Layout.Dims[2];
+            if (x.Layout.Dims[1] == 0) throw TensorException.For(Op, "needs at least one step", x);
             if (aParam.Rank != 1 || aParam.Layout.Dims[0] != width) throw TensorException.For(Op, $"a_param must be [{width}]", x, aParam);
-            if (reset is not null && (reset.DType != DType.Bool || !reset.Layout.Dims.AsSpan().SequenceEqual([batch, length])))
-                throw TensorException.For(Op, $"reset must be bool [{batch}, {length}]", x, reset);
+            if (reset is not null) CheckReset(Op, x, reset);
             if (initial is not null && !initial.Layout.Dims.AsSpan().SequenceEqual([batch, width]))
                 throw TensorException.For(Op, $"the initial state must be [{batch}, {width}]", x, initial);
+        }
+
+        /// <summary>Checks that there is a truth value for each position of x [B, L, D].</summary>
+        public static void CheckReset(string op, Tensor x, Tensor reset)
+        {
+            int batch = x.Layout.Dims[0], length = x.Layout.Dims[1];
+            if (reset.DType != DType.Bool || !reset.Layout.Dims.AsSpan().SequenceEqual([batch, length]))
+                throw TensorException.For(op, $"reset must be bool [{batch}, {length}]", x, reset);
         }
 
         public static IEnumerable<OpEntry> Entries()
@@ -69,8 +76,7 @@ namespace Edifice.Engine
             Tensor a = logA.Exp(), b = RgLruOps.Multiplier(logA) * x;
             if (reset is not null)
             {
-                if (reset.DType != DType.Bool || !reset.Layout.Dims.AsSpan().SequenceEqual(x.Layout.Dims.AsSpan(..2)))
-                    throw TensorException.For("rg_lru_scan", "reset must be bool [B, L]", x, reset);
+                RgLruOps.CheckReset("rg_lru_scan", x, reset);
                 var starts = reset.Unsqueeze(-1);
                 a = Where(starts, Zeros(Shape.Scalar, x.DType, x.Device), a);
                 b = Where(starts, x, b);

@@ -31,26 +31,26 @@ internal static unsafe class MatMulDots<V, T>
     /// <param name="aRow">Elements between rows of <paramref name="a"/>.</param>
     /// <param name="first">The first column.</param>
     /// <param name="end">Behind the last.</param>
-    [SkipLocalsInit]
     public static void Run(MatMulProblem<T>* p, T* a, nint aRow, int first, int end)
     {
-        var sums = stackalloc T[64 / sizeof(T)];
         for (var column = first; column < end; column += Columns)
         {
             var width = Math.Min(Columns, end - column);
             var b = p->B + column * p->BColumn;
             for (var row = 0; row < p->M; row++)
             {
-                Sum(a + row * aRow, b, p->BColumn, width, p->K, sums);
+                var sums = Sum(a + row * aRow, b, p->BColumn, width, p->K);
                 var c = p->C + row * p->CRow + column;
-                for (var j = 0; j < width; j++) c[j] = p->Accumulate ? Add(c[j], sums[j]) : sums[j];
+                V.StorePartial(p->Accumulate ? V.LoadPartial(c, width) + sums : sums, c, width);
             }
         }
     }
 
     /// <summary>The dot products of a with <paramref name="width"/> columns, 1 to <see cref="Columns"/>.</summary>
+    /// <returns>In the first lanes, in the order of the columns.</returns>
+    [SkipLocalsInit]
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Sum(T* a, T* b, nint column, int width, int k, T* sums)
+    private static V Sum(T* a, T* b, nint column, int width, int k)
     {
         // Columns beyond the last repeat it.
         T* b0 = Start(b, column, width, 0), b1 = Start(b, column, width, 1), b2 = Start(b, column, width, 2), b3 = Start(b, column, width, 3);
@@ -93,9 +93,11 @@ internal static unsafe class MatMulDots<V, T>
         if (Parts == 1) folded = Fold(Fold(Fold(s0, s4), Fold(s2, s6)), Fold(Fold(s1, s5), Fold(s3, s7)));
         else if (Parts == 2) folded = Fold(Fold(s0 + s1, s4 + s5), Fold(s2 + s3, s6 + s7));
         else folded = Fold((s0 + s2) + (s1 + s3), (s4 + s6) + (s5 + s7));
-        V.Store(folded, sums);
-        if (V.Count > Columns)
-            for (var j = 0; j < Columns; j++) sums[j] = Add(sums[j], sums[j + Columns]);
+        if (V.Count == Columns) return folded;
+        // Two sums are left of each column, in the two halves.
+        var halves = stackalloc T[V.Count];
+        V.Store(folded, halves);
+        return folded + V.LoadPartial(halves + Columns, Columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -109,9 +111,4 @@ internal static unsafe class MatMulDots<V, T>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Fold(V a, V b) => V.ZipLow(a, b) + V.ZipHigh(a, b);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static T Add(T a, T b) => typeof(T) == typeof(float)
-        ? (T)(object)((float)(object)a + (float)(object)b)
-        : (T)(object)((double)(object)a + (double)(object)b);
 }

@@ -103,13 +103,13 @@ internal unsafe struct RealGatedBackward<T> : ILanesAction<T> where T : unmanage
     public readonly void Invoke<V>() where V : unmanaged, ILanes<V, T>
     {
         var most = RealGatedOperands<T>.Registers * V.Count;
-        var stretches = new TimeStretches(Operands.Batch, Operands.Length).Count;
-        using var sums = new Scratch<T>(Math.Max(1, stretches * Operands.Width));
-        var body = new Tiles<V> { Pass = this, Split = new(Operands.Batch, Operands.Width, most), Sums = sums.Pointer };
+        var stretches = new TimeStretches(Operands.Batch, Operands.Length);
+        using var sums = new Scratch<T>(Math.Max(1, stretches.Count * Operands.Width));
+        var body = new Tiles<V> { Pass = this, Split = new(Operands.Batch, Operands.Width, most), Stretches = stretches, Sums = sums.Pointer };
         WorkerPool.For(body.Split.Count, 2 * Operands.Length * RealGatedOperands<T>.Nanoseconds(Math.Min(most, Operands.Width), sizeof(T)), ref body);
-        StretchSums<V, T>.Fold(sums.Pointer, stretches, Operands.Width);
+        StretchSums<V, T>.Fold(sums.Pointer, stretches.Count, Operands.Width);
         var total = new Span<T>(DRate, Operands.Width);
-        if (stretches == 0) total.Clear();
+        if (stretches.Count == 0) total.Clear();
         else new Span<T>(sums.Pointer, Operands.Width).CopyTo(total);
     }
 
@@ -117,6 +117,7 @@ internal unsafe struct RealGatedBackward<T> : ILanesAction<T> where T : unmanage
     {
         public RealGatedBackward<T> Pass;
         public ChannelTiles Split;
+        public TimeStretches Stretches;
         public T* Sums;
 
         public readonly void Run(long tile)
@@ -127,7 +128,6 @@ internal unsafe struct RealGatedBackward<T> : ILanesAction<T> where T : unmanage
             var sums = rest + RealGatedOperands<T>.Registers;
             for (var r = 0; r < 2 * RealGatedOperands<T>.Registers; r++) rest[r] = V.Zero;
             var whole = channels / V.Count * V.Count;
-            var perRow = (unit.Length + TimeStretches.Most - 1) / TimeStretches.Most;
             for (var t = unit.Length - 1; t >= 0; t--)
             {
                 var at = ((long)row * unit.Length + t) * unit.Width + first;
@@ -138,7 +138,7 @@ internal unsafe struct RealGatedBackward<T> : ILanesAction<T> where T : unmanage
                 if (whole < channels)
                     Step<EdgeColumns<V, T>>(rest + whole / V.Count, sums + whole / V.Count, at + whole, before == null ? null : before + whole, first + whole, channels - whole, starts);
                 if (t % TimeStretches.Most != 0) continue;
-                Flush(sums, Sums + ((long)row * perRow + t / TimeStretches.Most) * unit.Width + first, channels, clear: true);
+                Flush(sums, Sums + Stretches.Of(row, t) * unit.Width + first, channels, clear: true);
             }
 
             if (Pass.DInitial != null) Flush(rest, Pass.DInitial + (long)row * unit.Width + first, channels, clear: false);

@@ -14,6 +14,9 @@ internal readonly struct TimeStretches(int batch, int length)
     /// <summary>The number of stretches.</summary>
     public long Count => (long)_batch * _perRow;
 
+    /// <summary>The stretch that a step lies in.</summary>
+    public long Of(int row, int step) => (long)row * _perRow + step / Most;
+
     /// <summary>Batch row, first step and the step after the last of a stretch.</summary>
     public (int Row, int Start, int End) this[long stretch]
     {

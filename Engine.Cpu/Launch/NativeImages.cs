@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using System.Text;
 using Edifice.Engine.Cpu.Simd;
 
 namespace Edifice.Engine.Cpu;
@@ -66,12 +65,7 @@ public static unsafe class NativeImages
     }
 
     // Never freed: the process ends or throws.
-    private static byte* CString(string text)
-    {
-        var bytes = (byte*)NativeMemory.AllocZeroed((nuint)Encoding.UTF8.GetByteCount(text) + 1);
-        Encoding.UTF8.GetBytes(text, new Span<byte>(bytes, Encoding.UTF8.GetByteCount(text)));
-        return bytes;
-    }
+    private static byte* CString(string text) => (byte*)Marshal.StringToCoTaskMemUTF8(text);
 
     private static bool Has(uint register, uint bits) => (register & bits) == bits;
 
