@@ -4,7 +4,7 @@ namespace Edifice.Engine.Cuda.Driver;
 internal readonly record struct DevicePointer(ulong Address);
 
 /// <summary>A loaded PTX module.</summary>
-internal readonly record struct ModuleHandle(nint Value);
+internal readonly record struct DeviceModule(nint Value);
 
 /// <summary>A kernel of a module.</summary>
 internal readonly record struct FunctionHandle(nint Value);
@@ -44,10 +44,10 @@ internal interface ICudaDriver
     void Copy(DevicePointer source, DevicePointer destination, long byteLength, StreamHandle stream);
 
     /// <summary>Compiles PTX text; the compiler's log goes into the exception.</summary>
-    ModuleHandle LoadModule(string ptx);
+    DeviceModule LoadModule(string ptx);
 
     /// <summary>Finds a kernel by name.</summary>
-    FunctionHandle GetFunction(ModuleHandle module, string name);
+    FunctionHandle GetFunction(DeviceModule module, string name);
 
     /// <summary>Queues a kernel; <paramref name="arguments"/> holds the parameters as the PTX declares them, laid out in
     /// order with natural alignment.</summary>
