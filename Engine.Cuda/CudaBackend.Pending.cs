@@ -5,12 +5,6 @@ namespace Edifice.Engine.Cuda;
 public sealed partial class CudaBackend
 {
     /// <inheritdoc/>
-    public void Attention(in AttentionSpec spec, Tensor q, Tensor k, Tensor v, Tensor? keyMask, Tensor? querySegments, Tensor? keySegments, Tensor output, Tensor lse) => throw Pending();
-
-    /// <inheritdoc/>
-    public void AttentionVjp(in AttentionSpec spec, Tensor dout, Tensor? dlse, Tensor q, Tensor k, Tensor v, Tensor? keyMask, Tensor? querySegments, Tensor? keySegments, Tensor output, Tensor lse, Tensor dq, Tensor dk, Tensor dv) => throw Pending();
-
-    /// <inheritdoc/>
     public void Map(UnaryKernel kernel, Tensor x, Tensor y, double p0, double p1) => throw Pending();
 
     /// <inheritdoc/>
@@ -105,15 +99,6 @@ public sealed partial class CudaBackend
 
     /// <inheritdoc/>
     public void TokenShiftVjp(Tensor dy, Tensor x, Tensor mix, Tensor? initial, Tensor dx, Tensor dmix, Tensor? dinitial) => throw Pending();
-
-    /// <inheritdoc/>
-    public int MatrixStateSpacing(int chunk) => throw Pending();
-
-    /// <inheritdoc/>
-    public void MatrixState(in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? a, Tensor? b, Tensor? initial, Tensor output, Tensor final, Tensor? kept) => throw Pending();
-
-    /// <inheritdoc/>
-    public void MatrixStateVjp(in MatrixStateSpec spec, Tensor dout, Tensor? dfinal, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? a, Tensor? b, Tensor kept, Tensor dq, Tensor dk, Tensor dv, Tensor? ddecay, Tensor? da, Tensor? db, Tensor? dinitial) => throw Pending();
 
     /// <inheritdoc/>
     public void Reduce(ReduceKernel kernel, Tensor x, ReadOnlySpan<int> axes, Tensor y, double p) => throw Pending();
