@@ -25,7 +25,7 @@ public sealed record TensorCase(int[] Dims, int[] Order, int[] Steps, int Before
 
     /// <summary>The tensor. The same values whatever the dtype: they are small multiples of 1/256, exact in every floating
     /// dtype but bf16, truncated in the integer ones.</summary>
-    public Tensor Build(DType dtype = DType.Float64) => Arrange(Tensor.FromArray(Memory(Exact)).To(dtype));
+    public Tensor Build(DType dtype = DType.Float64, Device? device = null) => Arrange(Tensor.FromArray(Memory(Exact)).To(dtype).To(device ?? Device.Cpu));
 
     /// <summary>The tensor over values of the caller's: one call per element in memory, gaps included.</summary>
     public Tensor Build<T>(Func<Random, T> value) where T : unmanaged => Arrange(Tensor.FromArray(Memory(value)));
