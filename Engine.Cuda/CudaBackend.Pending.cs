@@ -11,12 +11,6 @@ public sealed partial class CudaBackend
     public void AttentionVjp(in AttentionSpec spec, Tensor dout, Tensor? dlse, Tensor q, Tensor k, Tensor v, Tensor? keyMask, Tensor? querySegments, Tensor? keySegments, Tensor output, Tensor lse, Tensor dq, Tensor dk, Tensor dv) => throw Pending();
 
     /// <inheritdoc/>
-    public void Fourier(FourierKernel kernel, Tensor x, int n, Tensor y) => throw Pending();
-
-    /// <inheritdoc/>
-    public void Fourier2Real(Tensor x, Tensor y) => throw Pending();
-
-    /// <inheritdoc/>
     public void Softmax(Tensor x, Tensor y, bool log) => throw Pending();
 
     /// <inheritdoc/>
@@ -48,9 +42,6 @@ public sealed partial class CudaBackend
 
     /// <inheritdoc/>
     public void DepthwiseConvVjp(Tensor g, Tensor x, Tensor weight, Tensor? segments, int left, Tensor? dx, Tensor? dweight, Tensor? dbias) => throw Pending();
-
-    /// <inheritdoc/>
-    public void MatMul(Tensor a, Tensor b, Tensor y, in Epilogue epilogue) => throw Pending();
 
     /// <inheritdoc/>
     public void LinearScan(Tensor a, Tensor b, Tensor? initial, bool reverse, Tensor h) => throw Pending();
