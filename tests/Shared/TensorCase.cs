@@ -30,7 +30,7 @@ public sealed record TensorCase(int[] Dims, int[] Order, int[] Steps, int Before
     /// <summary>The tensor over values of the caller's: one call per element in memory, gaps included.</summary>
     public Tensor Build<T>(Func<Random, T> value) where T : unmanaged => Arrange(Tensor.FromArray(Memory(value)));
 
-    /// <summary>The values <see cref="Build(DType)"/> gives, found by address arithmetic rather than by views.</summary>
+    /// <summary>The values <see cref="Build(DType, Device?)"/> gives, found by address arithmetic rather than by views.</summary>
     public DenseArray Values()
     {
         var memory = Memory(Exact);
