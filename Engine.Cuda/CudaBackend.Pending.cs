@@ -35,12 +35,6 @@ public sealed partial class CudaBackend
     public void Axpy(double alpha, Tensor x, Tensor y) => throw Pending();
 
     /// <inheritdoc/>
-    public void Fourier(FourierKernel kernel, Tensor x, int n, Tensor y) => throw Pending();
-
-    /// <inheritdoc/>
-    public void Fourier2Real(Tensor x, Tensor y) => throw Pending();
-
-    /// <inheritdoc/>
     public void Softmax(Tensor x, Tensor y, bool log) => throw Pending();
 
     /// <inheritdoc/>
@@ -84,9 +78,6 @@ public sealed partial class CudaBackend
 
     /// <inheritdoc/>
     public void IndexAdd(Tensor src, Tensor index, int axis, Tensor y) => throw Pending();
-
-    /// <inheritdoc/>
-    public void MatMul(Tensor a, Tensor b, Tensor y, in Epilogue epilogue) => throw Pending();
 
     /// <inheritdoc/>
     public void OptimizerStep(OptimizerKernel kernel, in OptimizerSettings settings, Tensor parameter, Tensor gradient, double gradientScale, Tensor? state0, Tensor? state1, Tensor? state2) => throw Pending();

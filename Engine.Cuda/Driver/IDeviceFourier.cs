@@ -16,7 +16,8 @@ internal enum TransformKind
     RealInverse,
 }
 
-/// <summary>A batch of one-dimensional transforms; a stride counts elements of the side's own kind (real or complex).</summary>
+/// <summary>A batch of transforms, of one dimension unless <paramref name="Rows"/> says otherwise; a stride counts elements of the
+/// side's own kind (real or complex).</summary>
 /// <param name="Kind">The transform.</param>
 /// <param name="Type">float32 or float64.</param>
 /// <param name="Length">n.</param>
@@ -24,9 +25,11 @@ internal enum TransformKind
 /// <param name="InputDistance">Elements between one signal and the next.</param>
 /// <param name="OutputStride">As <paramref name="InputStride"/>, of the result.</param>
 /// <param name="OutputDistance">As <paramref name="InputDistance"/>, of the result.</param>
-/// <param name="Batch">How many signals.</param>
+/// <param name="Batch">How many signals; in two dimensions, how many slices.</param>
+/// <param name="Rows">Above 1: two dimensions, <see cref="TransformKind.RealForward"/> over slices of so many signals, one distance
+/// apart each.</param>
 internal readonly record struct TransformPlan(
-    TransformKind Kind, DType Type, int Length, int InputStride, int InputDistance, int OutputStride, int OutputDistance, int Batch);
+    TransformKind Kind, DType Type, int Length, int InputStride, int InputDistance, int OutputStride, int OutputDistance, int Batch, int Rows = 1);
 
 /// <summary>The seam over cuFFT. Plans are cached behind it.</summary>
 internal interface IDeviceFourier
