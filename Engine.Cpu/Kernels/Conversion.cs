@@ -2,6 +2,7 @@ using System.Numerics;
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using Edifice.Engine.Backends;
 
 namespace Edifice.Engine.Cpu.Kernels;
 
@@ -88,7 +89,7 @@ internal static unsafe class Conversion
         var i = 0;
         for (; i + 16 <= n; i += 16)
             Vector256.Narrow(Round(Vector256.Load(from + i)), Round(Vector256.Load(from + i + 8))).Store(to + i);
-        for (; i < n; i++) to[i] = RoundToBFloat16(from[i]);
+        for (; i < n; i++) to[i] = ElementBits.RoundToBFloat16(from[i]);
 
         static Vector256<uint> Round(Vector256<float> x)
         {
@@ -99,34 +100,14 @@ internal static unsafe class Conversion
         }
     }
 
-    /// <summary>The upper half of a float, rounded to nearest even; NaN keeps its sign and stays NaN.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static ushort RoundToBFloat16(float x)
-    {
-        var bits = BitConverter.SingleToUInt32Bits(x);
-        return float.IsNaN(x) ? (ushort)(bits >> 16 | 0x40) : (ushort)(bits + 0x7fff + (bits >> 16 & 1) >> 16);
-    }
-
-    /// <summary>As <see cref="RoundToBFloat16(float)"/>, in one rounding.</summary>
-    public static ushort RoundToBFloat16(double x)
-    {
-        // Rounding twice goes wrong only when the first rounding lands on a tie. Where the float is not exact it is moved to
-        // an odd neighbour between the true value's neighbours ("round to odd"), which is never a tie.
-        var f = (float)x;
-        if (f == x || !float.IsFinite(f)) return RoundToBFloat16(f);
-        var bits = BitConverter.SingleToUInt32Bits(f);
-        if ((bits & 1) == 0) bits = Math.Abs(f) < Math.Abs(x) ? bits + 1 : bits - 1;
-        return RoundToBFloat16(BitConverter.UInt32BitsToSingle(bits));
-    }
-
     private static void ToBFloat16<TFrom>(byte* x, byte* y, int n) where TFrom : unmanaged, INumber<TFrom>
     {
         var from = (TFrom*)x;
         var to = (ushort*)y;
         for (var i = 0; i < n; i++)
             to[i] = typeof(TFrom) == typeof(long)
-                ? RoundToBFloat16(Sticky(((long*)from)[i]))
-                : RoundToBFloat16(double.CreateTruncating(from[i]));
+                ? ElementBits.RoundToBFloat16(Sticky(((long*)from)[i]))
+                : ElementBits.RoundToBFloat16(double.CreateTruncating(from[i]));
     }
 
     // Beyond 2^53 the low bits of an integer become one bit that says whether there were any: enough to round by.

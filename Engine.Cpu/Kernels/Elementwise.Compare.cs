@@ -24,14 +24,13 @@ public sealed unsafe partial class CpuBackend
     /// type.</remarks>
     public void CompareScalar(CompareKernel kernel, Tensor a, double s, Tensor y)
     {
-        if (!a.DType.IsFloating() && !TryMakeIntegral(ref kernel, ref s, a.DType, out var always))
+        if (!a.DType.IsFloating() && !ElementBits.TryMakeIntegral(ref kernel, ref s, a.DType, out var always))
         {
             Fill(y, always ? 1 : 0);
             return;
         }
 
-        long bits = 0;
-        FillRow.Encode(s, a.DType, (byte*)&bits);
+        var bits = ElementBits.Encode(s, a.DType);
         fixed (byte* pa = &a.Storage.HostData)
         {
             if (kernel is CompareKernel.Greater or CompareKernel.GreaterEqual)
@@ -39,33 +38,6 @@ public sealed unsafe partial class CpuBackend
             else
                 Relate(kernel, a, pa, null, (byte*)&bits, a.DType, y);
         }
-    }
-
-    /// <summary>Replaces a comparison of integers with s by one with an integer of their range that has the same result.</summary>
-    /// <returns>False when the result is the same for all integers: then it is <paramref name="always"/>.</returns>
-    private static bool TryMakeIntegral(ref CompareKernel kernel, ref double s, DType dtype, out bool always)
-    {
-        double least = dtype switch { DType.Int32 => int.MinValue, DType.Int64 => long.MinValue, _ => 0 };
-        var beyond = dtype switch { DType.Int32 => -least, DType.Int64 => -least, _ => 2 };
-        var above = s >= beyond;
-        always = kernel switch
-        {
-            CompareKernel.NotEqual => true,
-            CompareKernel.Less or CompareKernel.LessEqual => above,
-            CompareKernel.Greater or CompareKernel.GreaterEqual => s < least,
-            _ => false,
-        };
-        if (double.IsNaN(s) || above || s < least) return false;
-        if (Math.Truncate(s) == s) return true;
-        switch (kernel)
-        {
-            case CompareKernel.Equal or CompareKernel.NotEqual: return false;
-            case CompareKernel.Less or CompareKernel.LessEqual: kernel = CompareKernel.LessEqual; break;
-            default: kernel = CompareKernel.Greater; break;
-        }
-
-        s = Math.Floor(s); // x < s and x ≤ s are x ≤ ⌊s⌋, x > s and x ≥ s are x > ⌊s⌋
-        return true;
     }
 
     // An operand without a tensor is one element for all, at its memory.

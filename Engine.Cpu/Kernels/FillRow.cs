@@ -1,3 +1,5 @@
+using Edifice.Engine.Backends;
+
 namespace Edifice.Engine.Cpu.Kernels;
 
 /// <summary>Writes one value everywhere.</summary>
@@ -10,25 +12,7 @@ internal readonly unsafe struct FillRow : IRow
     public FillRow(double value, DType dtype)
     {
         _size = dtype.SizeOf();
-        ulong bits = 0;
-        Encode(value, dtype, (byte*)&bits);
-        _bits = bits;
-    }
-
-    /// <summary>Writes a number as an element of a dtype: rounded to nearest even, cut to an integer in range, or "not
-    /// zero".</summary>
-    public static void Encode(double value, DType dtype, byte* to)
-    {
-        switch (dtype)
-        {
-            case DType.Float32: *(float*)to = (float)value; break;
-            case DType.Float64: *(double*)to = value; break;
-            case DType.BFloat16: *(ushort*)to = Conversion.RoundToBFloat16(value); break;
-            case DType.Float16: *(Half*)to = (Half)value; break;
-            case DType.Int32: *(int*)to = (int)value; break;
-            case DType.Int64: *(long*)to = (long)value; break;
-            default: *to = value != 0 ? (byte)1 : (byte)0; break;
-        }
+        _bits = ElementBits.Encode(value, dtype);
     }
 
     public void Run(byte** at, long* step, long count)

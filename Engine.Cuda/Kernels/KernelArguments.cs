@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Edifice.Engine.Cuda.Driver;
 
 namespace Edifice.Engine.Cuda.Kernels;
 
@@ -33,10 +32,15 @@ internal ref struct KernelArguments
     /// <summary>Appends the address of a tensor's first element; 0 for one that is absent.</summary>
     public void Add(Tensor? tensor) => Add(tensor is null ? 0UL : CudaBackend.Address(tensor).Address);
 
-    /// <summary>Appends a float parameter of a tensor's type.</summary>
+    /// <summary>Appends a parameter of an arithmetic type, the value rounded to it (cut, for integers).</summary>
     public void AddScalar(DType type, double value)
     {
-        if (type == DType.Float64) Add(value);
-        else Add((float)value);
+        switch (type)
+        {
+            case DType.Float64: Add(value); break;
+            case DType.Int32: Add((int)value); break;
+            case DType.Int64: Add((long)value); break;
+            default: Add((float)value); break;
+        }
     }
 }

@@ -1,0 +1,122 @@
+using Edifice.Engine.Backends;
+using Edifice.Engine.Cuda.Driver;
+using Edifice.Engine.Cuda.Kernels;
+
+namespace Edifice.Engine.Cuda;
+
+public sealed partial class CudaBackend
+{
+    /// <inheritdoc/>
+    public void Reduce(ReduceKernel kernel, Tensor x, ReadOnlySpan<int> axes, Tensor y, double p)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(y);
+        if (Operators.Reduction(kernel, x.DType) is null) throw NoKernel(kernel, x);
+        RunReduction(new("reduce", (int)kernel, x.DType), static key => Operators.Reduction((ReduceKernel)key.Operator, key.Type)!, x, axes, y, p);
+    }
+
+    /// <inheritdoc/>
+    public void ArgReduce(bool max, Tensor x, int axis, Tensor y)
+    {
+        ArgumentNullException.ThrowIfNull(x);
+        ArgumentNullException.ThrowIfNull(y);
+        if (Operators.FirstExtreme(max, x.DType) is null) throw TensorException.For("ArgReduce", "compares only f32, f64, i32 and i64: convert with To", x);
+        RunReduction(new("arg_reduce", max ? 1 : 0, x.DType), static key => Operators.FirstExtreme(key.Operator == 1, key.Type)!, x, [axis], y, 0);
+    }
+
+    // What one launch should have at least, and the entries below which a segment is not worth its merging. Of the shape alone, not
+    // of the card, so that every card gives the same bits.
+    private const long BlocksWanted = 1024;
+    private const int WarpEntries = 512, BlockSegment = 4096, ColumnSegment = 64;
+
+    private void RunReduction(GeneratedKernel key, Func<GeneratedKernel, ReduceOperator> make, Tensor x, ReadOnlySpan<int> axes, Tensor y, double p)
+    {
+        if (IsEmpty(y)) return;
+        RefuseHuge(key.Family, x, y);
+        var byRows = Arrange(x, axes, y, out var kept, out var reduced);
+        long results = kept.Count, entries = reduced.Count;
+        kept.AtLeastOne();
+        reduced.AtLeastOne();
+
+        ReduceLayout layout;
+        long blocks, segments = 1, step;
+        if (byRows && entries <= WarpEntries)
+        {
+            (layout, step, blocks) = (ReduceLayout.Warp, 1, (results + 7) / 8);
+        }
+        else
+        {
+            (layout, step) = byRows ? (ReduceLayout.Block, GenerateReduce.Threads) : (ReduceLayout.Columns, 8);
+            blocks = byRows ? results : (results + 31) / 32;
+            segments = Math.Clamp(BlocksWanted / blocks, 1, Math.Max(1, entries / (byRows ? BlockSegment : ColumnSegment)));
+        }
+
+        var chunk = (entries + segments - 1) / segments;
+        chunk = Math.Max(1, (chunk + step - 1) / step * step);
+        segments = Math.Max(1, (entries + chunk - 1) / chunk);
+        var registers = make(key).State.Length;
+        using var partial = segments > 1 ? Temporary(Shape.Create([registers, (int)results, (int)segments]), DType.Float64) : null;
+
+        var arguments = new KernelArguments();
+        arguments.Add(x);
+        arguments.Add(y);
+        arguments.Add(partial);
+        arguments.Add((uint)results);
+        arguments.Add((uint)entries);
+        arguments.Add((uint)chunk);
+        arguments.Add((uint)segments);
+        arguments.Add(p);
+        for (var axis = 1; axis < kept.Rank; axis++) arguments.Add((uint)kept.Extent(axis));
+        for (var axis = 1; axis < reduced.Rank; axis++) arguments.Add((uint)reduced.Extent(axis));
+        AddSteps(ref arguments, kept, 0, x);
+        AddSteps(ref arguments, kept, 1, y);
+        AddSteps(ref arguments, reduced, 0, x);
+
+        key = key with { Rank = kept.Rank, InnerRank = reduced.Rank };
+        LaunchBlocks(ReductionKernel(key, make, layout), blocks * segments, GenerateReduce.Threads, arguments);
+        if (segments > 1)
+            LaunchBlocks(ReductionKernel(key, make, ReduceLayout.Segments), (results + 7) / 8, GenerateReduce.Threads, arguments);
+    }
+
+    private FunctionHandle ReductionKernel(GeneratedKernel key, Func<GeneratedKernel, ReduceOperator> make, ReduceLayout layout) =>
+        Generated(key with { Other = (int)layout }, GenerateReduce.Entry,
+            k => GenerateReduce.Text(make(k), (ReduceLayout)k.Other, k.Rank, k.InnerRank, k.Type));
+
+    /// <summary>Splits x's axes into kept (operand 0: x, 1: y) and reduced ones (operand 0: x), each walked so that the smallest steps in
+    /// memory come innermost.</summary>
+    /// <returns>True when neighbours in memory are entries of one result, false when they belong to neighbouring results.</returns>
+    private static bool Arrange(Tensor x, ReadOnlySpan<int> axes, Tensor y, out MergedAxes kept, out MergedAxes reduced)
+    {
+        Span<int> order = stackalloc int[Shape.MaxRank];
+        var steps = x.Strides;
+        for (var i = 0; i < x.Rank; i++)
+        {
+            // Larger steps go outside, and so does an axis that stands still. Stable: rows keep y's order where steps are equal.
+            var place = i;
+            for (; place > 0 && Distance(steps[order[place - 1]]) < Distance(steps[i]); place--) order[place] = order[place - 1];
+            order[place] = i;
+        }
+
+        (kept, reduced) = (new(), new());
+        var byRows = false;
+        var dims = x.Layout.Dims;
+        for (var i = 0; i < x.Rank; i++)
+        {
+            var axis = order[i];
+            var isReduced = axes.Contains(axis);
+            if (isReduced) reduced.Append(dims[axis], steps[axis]);
+            if (dims[axis] != 1) byRows = isReduced;
+        }
+
+        // Across rows the results' order is what counts, down columns that of the entries.
+        for (var i = 0; i < x.Rank; i++)
+        {
+            var axis = byRows ? i : order[i];
+            if (!axes.Contains(axis)) kept.Append(dims[axis], steps[axis], y.Strides[axis]);
+        }
+
+        return byRows;
+
+        static ulong Distance(long step) => step == 0 ? ulong.MaxValue : (ulong)Math.Abs(step);
+    }
+}
