@@ -54,12 +54,12 @@ public sealed partial class CudaBackend
         Tensor?[] sums = [dq, dk, ddecay, da, db], targets = [.. sums];
         if (stripes != 1)
             for (var i = 0; i < sums.Length; i++)
-                if (sums[i] is not null) targets[i] = Tensor.Allocate(new Shape(stripes, checked((int)dq.Count)), q.DType, q.Device);
+                if (sums[i] is not null) targets[i] = Tensor.Allocate([stripes, checked((int)dq.Count)], q.DType, q.Device);
         if (stripes > 0)
         {
             var perState = (long)stripes * StateSpacing * StateColumns * groups * rows * bytes;
             var atOnce = (int)Math.Clamp(MostRebuiltBytes / perState, 1, states);
-            using var rebuilt = Tensor.Allocate(new Shape(atOnce, stripes, StateSpacing * StateColumns, (int)(groups * rows)), q.DType, q.Device);
+            using var rebuilt = Tensor.Allocate([atOnce, stripes, StateSpacing * StateColumns, (int)(groups * rows)], q.DType, q.Device);
             for (var first = 0; first < states; first += atOnce)
             {
                 var arguments = new KernelArguments();
