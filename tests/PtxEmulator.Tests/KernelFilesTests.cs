@@ -7,7 +7,7 @@ namespace PtxEmulator.Tests;
 
 public class KernelFilesTests
 {
-    public static TheoryData<string, bool> Files => new(KernelSource.Files.SelectMany(f => new[] { (f, false), (f, true) }));
+    public static IEnumerable<object[]> Files => KernelSource.Files.SelectMany(f => new object[][] { [f, false], [f, true] });
 
     [Theory]
     [MemberData(nameof(Files))]
