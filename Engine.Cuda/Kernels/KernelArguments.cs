@@ -1,7 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
-using Edifice.Engine.Cuda.Driver;
 
 namespace Edifice.Engine.Cuda.Kernels;
 

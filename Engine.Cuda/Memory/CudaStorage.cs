@@ -12,14 +12,21 @@ internal sealed class CudaStorage : Storage
     public CudaStorage(CudaBackend backend, long byteLength) : base(backend.Device, byteLength)
     {
         _backend = backend;
-        _pointer = backend.Driver.Allocate(Math.Max(byteLength, 1), backend.Stream);
+        _pointer = backend.Memory.Take(byteLength);
     }
 
     /// <summary>The first byte on the card.</summary>
     /// <exception cref="ObjectDisposedException">The last tensor over this memory was disposed.</exception>
-    public DevicePointer Pointer => Volatile.Read(ref _holders) > 0
-        ? _pointer
-        : throw new ObjectDisposedException(nameof(Storage), "the last tensor over this memory was disposed");
+    /// <exception cref="CudaContextLostException">The card was reset since.</exception>
+    public DevicePointer Pointer
+    {
+        get
+        {
+            if (Volatile.Read(ref _holders) <= 0) throw new ObjectDisposedException(nameof(Storage), "the last tensor over this memory was disposed");
+            _backend.ThrowIfClosed();
+            return _pointer;
+        }
+    }
 
     public override bool IsUnique => Volatile.Read(ref _holders) == 1;
 
@@ -29,11 +36,17 @@ internal sealed class CudaStorage : Storage
     {
         if (Interlocked.Decrement(ref _holders) != 0) return;
         GC.SuppressFinalize(this);
-        _backend.Driver.Free(_pointer, _backend.Stream);
+        Free();
     }
 
+    // Also runs for a storage whose constructor found no memory.
     ~CudaStorage()
     {
-        if (_pointer.Address != 0) _backend.Driver.Free(_pointer, _backend.Stream);
+        if (_pointer.Address != 0) Free();
+    }
+
+    private void Free()
+    {
+        if (!_backend.IsClosed) _backend.Memory.Give(_pointer, ByteLength);
     }
 }

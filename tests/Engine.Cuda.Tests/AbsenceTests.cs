@@ -23,7 +23,7 @@ public class AbsenceTests
         Assert.Null(probe.Path);
         Assert.Equal("libno-such-library.so.0", probe.Tried[0]);
         Assert.True(probe.Tried.Count > 1);
-        Assert.Contains("no CUDA driver was found", CudaBackend.Explain(probe), StringComparison.Ordinal);
+        Assert.Contains("no CUDA driver was found", InstalledCards.Open(probe), StringComparison.Ordinal);
     }
 
     [Fact]

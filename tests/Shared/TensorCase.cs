@@ -25,12 +25,12 @@ public sealed record TensorCase(int[] Dims, int[] Order, int[] Steps, int Before
 
     /// <summary>The tensor. The same values whatever the dtype: they are small multiples of 1/256, exact in every floating
     /// dtype but bf16, truncated in the integer ones.</summary>
-    public Tensor Build(DType dtype = DType.Float64) => Arrange(Tensor.FromArray(Memory(Exact)).To(dtype));
+    public Tensor Build(DType dtype = DType.Float64, Device? device = null) => Arrange(Tensor.FromArray(Memory(Exact)).To(dtype).To(device ?? Device.Cpu));
 
     /// <summary>The tensor over values of the caller's: one call per element in memory, gaps included.</summary>
     public Tensor Build<T>(Func<Random, T> value) where T : unmanaged => Arrange(Tensor.FromArray(Memory(value)));
 
-    /// <summary>The values <see cref="Build(DType)"/> gives, found by address arithmetic rather than by views.</summary>
+    /// <summary>The values <see cref="Build(DType, Device?)"/> gives, found by address arithmetic rather than by views.</summary>
     public DenseArray Values()
     {
         var memory = Memory(Exact);

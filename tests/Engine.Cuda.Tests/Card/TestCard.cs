@@ -1,0 +1,40 @@
+using Edifice.Engine.Backends;
+using PtxEmulator;
+using PtxEmulator.Libraries;
+
+namespace Edifice.Engine.Cuda.Tests;
+
+/// <summary>The card the tests run on: an emulated one, or card 0 of this machine where the variable says so.</summary>
+internal static class TestCard
+{
+    /// <summary>Set to 1: the tests run on a real card.</summary>
+    public const string RealCardVariable = "EDIFICE_TEST_GPU";
+
+    /// <summary>An index no machine has, so that the tests of missing cards find none at 0.</summary>
+    private const int EmulatedIndex = 99;
+
+    private static readonly Lazy<Device> s_device = new(Open);
+
+    /// <summary>True on a machine with a card that is to be used.</summary>
+    public static bool IsReal => Environment.GetEnvironmentVariable(RealCardVariable) == "1";
+
+    /// <summary>The card.</summary>
+    public static Device Device => s_device.Value;
+
+    /// <summary>What the tests count on the emulated card; null on a real one.</summary>
+    public static WatchedDriver? Watched { get; private set; }
+
+    private static Device Open()
+    {
+        if (IsReal)
+        {
+            CudaBackend.Register();
+            return Device.Cuda;
+        }
+
+        var emulated = new EmulatedDriver();
+        Watched = new WatchedDriver(emulated);
+        BackendRegistry.Register(new CudaBackend(Watched, new EmulatedBlas(emulated), new EmulatedFourier(emulated), EmulatedIndex));
+        return Device.CudaAt(EmulatedIndex);
+    }
+}
