@@ -218,4 +218,21 @@ public class ElementwiseTests
             }
         }
     }
+
+    [Fact]
+    public void Transposed_copies_go_by_tiles_for_every_size_of_element()
+    {
+        foreach (var dtype in Enum.GetValues<DType>())
+        {
+            foreach (var dims in new[] { new[] { 33, 65 }, [2, 40, 3, 17], [64, 16] })
+            {
+                var count = dims.Aggregate(1, (p, d) => p * d);
+                var x = Twin.Of(dtype == DType.Bool ? Numbers.Whole(count, 15, 0, 1) : Numbers.Whole(count, 15, -100, 100), dims, dtype)
+                    .View(t => t.Transpose(dims.Length == 4 ? 1 : 0, dims.Length - 1));
+                var y = Twin.Room(x.Host.Shape.AsSpan().ToArray(), dtype);
+                Twin.Both((backend, on) => backend.Copy(on(x), on(y)));
+                y.Agree();
+            }
+        }
+    }
 }
