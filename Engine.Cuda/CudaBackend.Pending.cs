@@ -11,57 +11,6 @@ public sealed partial class CudaBackend
     public void AttentionVjp(in AttentionSpec spec, Tensor dout, Tensor? dlse, Tensor q, Tensor k, Tensor v, Tensor? keyMask, Tensor? querySegments, Tensor? keySegments, Tensor output, Tensor lse, Tensor dq, Tensor dk, Tensor dv) => throw Pending();
 
     /// <inheritdoc/>
-    public void Softmax(Tensor x, Tensor y, bool log) => throw Pending();
-
-    /// <inheritdoc/>
-    public void SoftmaxVjp(Tensor g, Tensor y, Tensor dx, bool log) => throw Pending();
-
-    /// <inheritdoc/>
-    public void Norm(NormKernel kernel, Tensor x, Tensor? weight, Tensor? bias, double eps, Tensor y, Tensor? mean, Tensor? rstd) => throw Pending();
-
-    /// <inheritdoc/>
-    public void NormVjp(NormKernel kernel, Tensor g, Tensor x, Tensor? weight, Tensor? mean, Tensor rstd, Tensor? dx, Tensor? dweight, Tensor? dbias) => throw Pending();
-
-    /// <inheritdoc/>
-    public void CrossEntropy(Tensor logits, Tensor target, long ignoreIndex, double smoothing, Tensor loss, Tensor lse) => throw Pending();
-
-    /// <inheritdoc/>
-    public void CrossEntropyVjp(Tensor g, Tensor logits, Tensor target, Tensor lse, long ignoreIndex, double smoothing, Tensor dlogits) => throw Pending();
-
-    /// <inheritdoc/>
-    public void Gated(Activation activation, Tensor gate, Tensor up, Tensor y) => throw Pending();
-
-    /// <inheritdoc/>
-    public void GatedVjp(Activation activation, Tensor g, Tensor gate, Tensor up, Tensor dgate, Tensor dup) => throw Pending();
-
-    /// <inheritdoc/>
-    public void Rotate(Tensor x, Tensor cos, Tensor sin, bool interleaved, bool inverse, Tensor y) => throw Pending();
-
-    /// <inheritdoc/>
-    public void DepthwiseConv(Tensor x, Tensor weight, Tensor? bias, Tensor? segments, int left, Tensor y) => throw Pending();
-
-    /// <inheritdoc/>
-    public void DepthwiseConvVjp(Tensor g, Tensor x, Tensor weight, Tensor? segments, int left, Tensor? dx, Tensor? dweight, Tensor? dbias) => throw Pending();
-
-    /// <inheritdoc/>
-    public void LinearScan(Tensor a, Tensor b, Tensor? initial, bool reverse, Tensor h) => throw Pending();
-
-    /// <inheritdoc/>
-    public void LinearScanVjp(Tensor dh, Tensor? dfinal, Tensor a, Tensor h, Tensor? initial, Tensor da, Tensor db, Tensor? dinitial) => throw Pending();
-
-    /// <inheritdoc/>
-    public void RgLru(Tensor x, Tensor gateX, Tensor gateA, Tensor rate, Tensor? reset, Tensor? initial, Tensor h) => throw Pending();
-
-    /// <inheritdoc/>
-    public void RgLruVjp( Tensor dh, Tensor x, Tensor gateX, Tensor gateA, Tensor rate, Tensor? reset, Tensor? initial, Tensor h, Tensor dx, Tensor dgateX, Tensor dgateA, Tensor drate, Tensor? dinitial) => throw Pending();
-
-    /// <inheritdoc/>
-    public void TokenShift(Tensor x, Tensor mix, Tensor? initial, Tensor y) => throw Pending();
-
-    /// <inheritdoc/>
-    public void TokenShiftVjp(Tensor dy, Tensor x, Tensor mix, Tensor? initial, Tensor dx, Tensor dmix, Tensor? dinitial) => throw Pending();
-
-    /// <inheritdoc/>
     public int MatrixStateSpacing(int chunk) => throw Pending();
 
     /// <inheritdoc/>

@@ -10,7 +10,8 @@ namespace Edifice.Engine.Cuda.Kernels;
 /// <c>$T</c> f32 or f64; <c>$B</c> b32 or b64; <c>$U</c> u32 or u64 (an unsigned integer of the element's width);
 /// <c>$W</c> bytes of an element, 4 or 8; <c>$H</c> its shift, 2 or 3; <c>$C(1.5)</c> the constant, rounded to the type, in PTX's
 /// exact hexadecimal form (<c>inf</c>, <c>-inf</c> and <c>nan</c> too). A line that begins with <c>$f32:</c> or <c>$f64:</c> is kept
-/// for that type only. A line <c>$use NAME</c> is replaced by file NAME.ptx, each file at most once.</para>
+/// for that type only. A line <c>$use NAME</c> is replaced by file NAME.ptx, each file at most once. Text that recurs inside kernels is
+/// a macro: see <see cref="Macros"/>.</para>
 /// <para>The header (.version, .target, .address_size) is put in front here: the oldest that has what the kernels use, so that
 /// every driver since CUDA 11.0 and every card since Volta takes it.</para>
 /// </remarks>
@@ -30,29 +31,39 @@ internal static partial class KernelSource
     public static string Expand(string text, DType type)
     {
         var result = new StringBuilder(text.Length);
-        Append(text, type == DType.Float64, result, []);
+        Append(text, type == DType.Float64, result, [], new Macros());
         return result.ToString();
     }
 
-    private static void Append(string text, bool wide, StringBuilder result, HashSet<string> used)
+    private static void Append(string text, bool wide, StringBuilder result, HashSet<string> used, Macros macros)
     {
         foreach (var line in text.AsSpan().EnumerateLines())
         {
             if (line.StartsWith("$use "))
             {
                 var name = line[5..].Trim().ToString();
-                if (used.Add(name)) Append(ReadFile(name), wide, result, used);
-                continue;
+                if (used.Add(name)) Append(ReadFile(name), wide, result, used, macros);
             }
-
-            var kept = line;
-            if (line.StartsWith("$f32:") || line.StartsWith("$f64:"))
+            else if (!macros.Define(line))
             {
-                if (line.StartsWith("$f64:") != wide) continue;
-                kept = line[5..];
+                AppendLine(line, wide, result, macros);
             }
+        }
+    }
 
-            result.Append(kept.Contains('$') ? Mark().Replace(kept.ToString(), m => Meaning(m, wide)) : kept.ToString()).Append('\n');
+    private static void AppendLine(ReadOnlySpan<char> line, bool wide, StringBuilder result, Macros macros)
+    {
+        if (line.StartsWith("$f32:") || line.StartsWith("$f64:"))
+        {
+            if (line.StartsWith("$f64:") == wide) AppendLine(line[5..], wide, result, macros);
+        }
+        else if (macros.Replace(line, wide) is { } lines)
+        {
+            foreach (var inner in lines) AppendLine(inner, wide, result, macros);
+        }
+        else
+        {
+            result.Append(line.Contains('$') ? Mark().Replace(line.ToString(), m => Meaning(m, wide)) : line.ToString()).Append('\n');
         }
     }
 
