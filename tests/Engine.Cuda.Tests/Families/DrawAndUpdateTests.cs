@@ -12,7 +12,7 @@ public class DrawAndUpdateTests
         {
             foreach (var count in new[] { 0, 1, 2, 7, 600 })
             {
-                foreach (var offset in new[] { 0UL, 1, 5, (1UL << 33) + 1, ulong.MaxValue / 2 })
+                foreach (var offset in new ulong[] { 0, 1, 5, (1UL << 33) + 1, ulong.MaxValue / 2 })
                 {
                     var y = Twin.Room([count], dtype);
                     Twin.Both((backend, on) => backend.Random(RandomKernel.Uniform, 0x1234_5678_9abc_def0, offset, -1.5, 2.25, on(y)));
@@ -31,7 +31,7 @@ public class DrawAndUpdateTests
     {
         foreach (var dtype in new[] { DType.Float32, DType.Float64 })
         {
-            foreach (var (p, offset) in new[] { (0.0, 0UL), (0.1, 3), (0.5, 1), (0.999, 8) })
+            foreach (var (p, offset) in new (double, ulong)[] { (0, 0), (0.1, 3), (0.5, 1), (0.999, 8) })
             {
                 var x = Twin.Of(Numbers.SpecialAnd(301, 40), [301], dtype);
                 var y = Twin.Room([301], dtype);
