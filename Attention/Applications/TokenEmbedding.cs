@@ -69,7 +69,7 @@ public sealed class TokenEmbedding : Module
         var rows = checked(offset + length);
         // Threads that share the model may each replace the table: the one looked at is the one used.
         var table = _table;
-        if (table is null || table.Size(0) < rows || table.DType != like.DType || table.Device != like.Device)
+        if (table is null || table.Size(0) < rows || table.DType != like.DType || table.Device != like.Device || table.Storage.IsLost)
         {
             rows = Math.Max(64, checked(rows + rows / 2));
             var width = Weight.Shape[1];

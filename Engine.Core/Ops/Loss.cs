@@ -49,10 +49,22 @@ namespace Edifice.Engine.Ops
             if (target.Device != x.Device) throw TensorException.For(op, "the devices differ: move one with .To(…)", x, target);
             var whole = target.To(DType.Int64).Contiguous();
             var classes = x.Layout.Dims[^1];
-            foreach (var t in (whole.Device.Kind == DeviceKind.Cpu ? whole : whole.To(Device.Cpu)).AsSpan<long>())
-                if (t != ignoreIndex && (ulong)t >= (ulong)classes)
-                    throw TensorException.For(op, $"target {t} is outside [0, {classes}) and is not ignore_index {ignoreIndex}", x, target);
+            if (whole.Device.Kind == DeviceKind.Cpu)
+            {
+                foreach (var t in whole.AsSpan<long>())
+                    if (t != ignoreIndex && (ulong)t >= (ulong)classes) throw Outside(t);
+                return whole;
+            }
+
+            if (whole.Count == 0) return whole;
+            // Only the range is read; targets that are ignored count as class 0.
+            var counted = Tensor.Where(whole.EqualTo(ignoreIndex), Tensor.Zeros(Shape.Scalar, DType.Int64, whole.Device), whole);
+            double low = counted.Min().Item(), high = counted.Max().Item();
+            if (low < 0 || high >= classes) throw Outside(low < 0 ? low : high);
             return whole;
+
+            TensorException Outside(double t) =>
+                TensorException.For(op, $"target {t} is outside [0, {classes}) and is not ignore_index {ignoreIndex}", x, target);
         }
 
         private static Reduction Read(OptionBag options) => options.Text("reduction", "mean") switch

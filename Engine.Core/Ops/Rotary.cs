@@ -37,9 +37,21 @@ namespace Edifice.Engine.Ops
             int batch = x.Layout.Dims[0], length = x.Layout.Dims[1];
             if (!positions.Layout.Dims.AsSpan().SequenceEqual([batch, length]))
                 throw TensorException.For(op, $"the positions must be [{batch}, {length}]", x, positions);
-            var at = positions.Detach().To(Device.Cpu).To(DType.Float64).ToArray<double>();
-            var (cos, sin) = Compute(frequencies, at, x.DType, x.Device);
+            if (Rows(frequencies, positions.Detach(), x) is not var (cos, sin))
+                (cos, sin) = Compute(frequencies, positions.Detach().To(Device.Cpu).To(DType.Float64).ToArray<double>(), x.DType, x.Device);
             return Rotate(x, cos.Reshape(batch, length, -1), sin.Reshape(batch, length, -1), interleaved, inverse: false);
+        }
+
+        /// <summary>On other devices than the CPU whole positions pick rows of the table that is there; only their range is read. Null: not
+        /// whole numbers, or beyond the table.</summary>
+        private static (Tensor Cos, Tensor Sin)? Rows(RotaryFrequencies frequencies, Tensor positions, Tensor x)
+        {
+            if (x.Device.Kind == DeviceKind.Cpu || positions.Device != x.Device || positions.DType is not (DType.Int32 or DType.Int64) || positions.Count == 0) return null;
+            double low = positions.Min().Item(), high = positions.Max().Item();
+            if (low < 0 || high >= CachedPositions) return null;
+            var (cos, sin) = Table(frequencies, 0, (int)high + 1, x.DType, x.Device);
+            var rows = positions.To(DType.Int64).Reshape(-1);
+            return (cos.Squeeze(0).IndexSelect(0, rows), sin.Squeeze(0).IndexSelect(0, rows));
         }
 
         private static void Check(string op, Tensor x)
@@ -70,7 +82,7 @@ namespace Edifice.Engine.Ops
             }
 
             var key = (frequencies, dtype, device);
-            if (!s_tables.TryGetValue(key, out var table) || table.Cos.Layout.Dims[0] < offset + length)
+            if (!s_tables.TryGetValue(key, out var table) || table.Cos.Layout.Dims[0] < offset + length || table.Cos.Storage.IsLost)
             {
                 var rows = 64;
                 while (rows < offset + length) rows *= 2;

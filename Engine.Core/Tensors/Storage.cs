@@ -18,6 +18,10 @@ public abstract class Storage
     /// <summary>How many bytes there are.</summary>
     public long ByteLength { get; }
 
+    /// <summary>True when the bytes are gone though tensors still hold them: their device was reset. What is kept for reuse is made anew
+    /// then.</summary>
+    public virtual bool IsLost => false;
+
     /// <summary>Counts in-place writes; the tape compares it with the count at the time of saving.</summary>
     public int Version { get; internal set; }
 

@@ -30,6 +30,8 @@ internal sealed class CudaStorage : Storage
 
     public override bool IsUnique => Volatile.Read(ref _holders) == 1;
 
+    public override bool IsLost => _backend.IsClosed;
+
     public override void Retain() => Interlocked.Increment(ref _holders);
 
     public override void Release()

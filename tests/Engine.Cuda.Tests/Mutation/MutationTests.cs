@@ -1,0 +1,80 @@
+using System.Globalization;
+using Edifice.Engine.Backends;
+using PtxEmulator;
+using PtxEmulator.Libraries;
+using Xunit.Abstractions;
+
+namespace Edifice.Engine.Cuda.Tests.Mutation;
+
+/// <summary>Defects planted in the kernels that ship: the tests must find nearly all of them.</summary>
+/// <remarks>A mutant counts as found when a case that launches its module throws: a checker of the emulator speaks up, or a result is
+/// wrong. Some cannot be found, since the kernel is right without the line (a barrier that only saves the next reader of the code a
+/// proof, a clamp of what rounding rarely reaches), so the share wanted is below 1. All mutants take hours; a run takes every n-th,
+/// beginning elsewhere for each module.</remarks>
+public class MutationTests(ITestOutputHelper output)
+{
+    /// <summary>How many mutants a plain run plants; the variable asks for another number, 0 for all.</summary>
+    private const int Planted = 60;
+
+    private const string PlantedVariable = "EDIFICE_MUTANTS";
+    private const double Wanted = 0.95;
+    private const int Index = 96;
+
+    [Fact]
+    public void Nearly_every_defect_planted_in_a_kernel_is_found()
+    {
+        var emulated = new EmulatedDriver();
+        var driver = new MutatingDriver(emulated);
+        var device = new Device(DeviceKind.Cuda, Index);
+        void Renew() => BackendRegistry.Register(new CudaBackend(driver, new EmulatedBlas(emulated), new EmulatedFourier(emulated), Index));
+        var cases = Corpus.Cases();
+
+        // Which cases launch which module, the cheapest way to know that they do: by running them.
+        var users = new Dictionary<string, List<int>>();
+        Renew();
+        for (var i = 0; i < cases.Count; i++)
+        {
+            driver.Launched.Clear();
+            using (Tensor.Scope()) cases[i].Run(device);
+            foreach (var text in driver.Launched)
+            {
+                if (!users.TryGetValue(text, out var list)) users[text] = list = [];
+                list.Add(i);
+            }
+        }
+
+        var mutants = users.Keys.Order(StringComparer.Ordinal).SelectMany(text => Mutant.Of(text).Select(m => (Original: text, Mutant: m))).ToArray();
+        var planted = int.TryParse(Environment.GetEnvironmentVariable(PlantedVariable), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : Planted;
+        var stride = planted == 0 ? 1 : Math.Max(1, mutants.Length / planted);
+        var missed = new List<string>();
+        var tried = 0;
+        for (var i = stride / 2; i < mutants.Length; i += stride, tried++)
+        {
+            var (original, mutant) = mutants[i];
+            driver.Replacement = (original, mutant.Text);
+            Renew();
+            if (!users[original].Exists(at => Finds(cases[at].Run, device)))
+                missed.Add($"{mutant.Kind} at line {mutant.Line} of {Name(original)}: {mutant.Before}");
+        }
+
+        output.WriteLine($"{tried - missed.Count} of {tried} found, of {mutants.Length} there are; missed:");
+        foreach (var line in missed) output.WriteLine(line);
+        Assert.True(missed.Count <= (1 - Wanted) * tried, $"only {tried - missed.Count} of {tried} found; missed:\n{string.Join('\n', missed)}");
+    }
+
+    private static bool Finds(Action<Device> run, Device device)
+    {
+        try
+        {
+            using var scope = Tensor.Scope();
+            run(device);
+            return false;
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            return true;
+        }
+    }
+
+    private static string Name(string text) => text.Split('\n').FirstOrDefault(l => l.Contains(".entry", StringComparison.Ordinal))?.Split("entry")[1].Trim(' ', '(') ?? "a module";
+}
