@@ -1,5 +1,3 @@
-using PtxEmulator.Parsing;
-
 namespace PtxEmulator.Execution;
 
 /// <summary>The graph of a flattened kernel: where the ways of each branch meet (immediate post-dominators), and which registers

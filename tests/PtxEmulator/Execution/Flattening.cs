@@ -58,6 +58,9 @@ internal sealed class Flattening
     private readonly PtxModule _module;
     private int _registers;
 
+    /// <summary>True if an instruction writes its first operand.</summary>
+    public static bool HasResult(PtxInstruction instruction) => !NoResult.Contains(instruction.Opcode);
+
     public List<FlatInstruction> Instructions { get; } = [];
     public int RegisterBytes { get; private set; }
     public int RegisterCount => _registers;
@@ -177,7 +180,7 @@ internal sealed class Flattening
         {
             Kind = FlatKind.Plain, Line = source.Line, Frame = frame, Source = source, Guard = Of(frame, source.Guard), IsGuardNegated = source.IsGuardNegated,
         };
-        var hasResult = !NoResult.Contains(source.Opcode);
+        var hasResult = HasResult(source);
         for (var i = 0; i < source.Operands.Length; i++) Collect(source.Operands[i], frame, hasResult && i == 0 ? flat.Writes : flat.Reads, flat.Reads);
         Guarded(flat);
     }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using PtxEmulator.Checks;
 using PtxEmulator.Memory;
 using PtxEmulator.Parsing;
 
@@ -9,7 +10,12 @@ internal static class PtxModules
 {
     private static readonly ConcurrentDictionary<string, PtxModule> Known = new();
 
-    public static PtxModule Parse(string text) => Known.GetOrAdd(text, PtxParser.Parse);
+    public static PtxModule Parse(string text) => Known.GetOrAdd(text, static t =>
+    {
+        var module = PtxParser.Parse(t);
+        ModuleCheck.Verify(module);
+        return module;
+    });
 }
 
 /// <summary>A module on a card: its .const and .global variables have places, its kernels are compiled when first asked for.</summary>

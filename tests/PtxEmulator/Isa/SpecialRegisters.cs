@@ -12,5 +12,8 @@ internal static class SpecialRegisters
 
     public static bool Exists(string name) => Names.Contains(name);
 
+    /// <summary>True for names a module cannot declare: %tid as well as %laneid.</summary>
+    public static bool IsPredefined(string name) => Names.Contains(name) || Names.Contains(name + ".x") || name == "WARP_SZ";
+
     public static ScalarType Type(string name) => name is "%clock64" or "%gridid" ? ScalarType.U64 : ScalarType.U32;
 }

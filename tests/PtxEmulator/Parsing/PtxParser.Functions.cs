@@ -107,6 +107,7 @@ internal sealed partial class PtxParser
     private PtxRegister DeclareRegister(string name, ScalarType type)
     {
         if (type.Bits() == 8) throw Error($"registers of type {type.Name()} do not exist");
+        if (SpecialRegisters.IsPredefined(name)) throw Error($"{name} is predefined");
         var register = new PtxRegister(name, type, _function.Registers.Count, Current.Line);
         Declare(name, register);
         _function.Registers.Add(register);

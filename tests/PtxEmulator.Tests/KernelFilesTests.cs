@@ -1,0 +1,20 @@
+using Edifice.Engine;
+using Edifice.Engine.Cuda.Kernels;
+using PtxEmulator.Execution;
+using PtxEmulator.Memory;
+
+namespace PtxEmulator.Tests;
+
+public class KernelFilesTests
+{
+    public static IEnumerable<object[]> Files => KernelSource.Files.SelectMany(f => new object[][] { [f, false], [f, true] });
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Every_kernel_that_ships_is_taken_by_the_emulated_card(string file, bool isDouble)
+    {
+        var module = PtxModules.Parse(KernelSource.Module(file, isDouble ? DType.Float64 : DType.Float32));
+        var loaded = new LoadedModule(module, new GlobalMemory(), 70);
+        foreach (var entry in module.Functions.Values.Where(f => f.IsEntry)) Assert.NotEmpty(loaded.Compile(entry.Name).Code);
+    }
+}
