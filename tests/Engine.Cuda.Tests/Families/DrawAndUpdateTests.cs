@@ -20,7 +20,7 @@ public class DrawAndUpdateTests
                     Twin.Both((backend, on) => backend.Random(RandomKernel.Uniform, 7, offset, 0, 1, on(y)));
                     y.Agree();
                     Twin.Both((backend, on) => backend.Random(RandomKernel.Normal, 7, offset, 0.5, 2, on(y)));
-                    y.Agree(1);
+                    y.Agree();
                 }
             }
         }
