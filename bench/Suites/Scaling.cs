@@ -135,7 +135,7 @@ internal static class Scaling
             var time = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             best = Math.Min(best, time);
             all += time;
-            if (time > LongestStep) break;
+            if (n > 0 && time > LongestStep) break;
         }
 
         return best;
