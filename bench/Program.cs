@@ -32,7 +32,7 @@ root.SetAction(parsed =>
     CpuBackend.Threads = n;
     TorchSharp.torch.set_num_threads(n);
     var limits = MachineLimits.Measure(n);
-    var session = new Session(n, limits, new Pair(limits, parsed.GetValue(rounds), parsed.GetValue(filter)!));
+    var session = new Session(n, limits, new Pair(limits, n, parsed.GetValue(rounds), parsed.GetValue(filter)!));
     string machine = $"{Processor.Name()}, {CpuBackend.InstructionSet}", libtorch = Library.Describe();
     Console.WriteLine($"{machine}, {n} thread(s) | {libtorch}");
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,

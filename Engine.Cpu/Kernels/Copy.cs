@@ -53,6 +53,8 @@ public sealed unsafe partial class CpuBackend
     /// <summary>Elements of one size from anywhere to anywhere; operands: to, from.</summary>
     private readonly struct MoveRow<T> : IRow where T : unmanaged
     {
+        public static bool Moves => true;
+
         public void Run(byte** at, long* step, long count)
         {
             byte* to = at[0], from = at[1];

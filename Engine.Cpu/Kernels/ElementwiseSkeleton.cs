@@ -15,7 +15,7 @@ internal static unsafe class Elementwise
 {
     /// <summary>Results of at least this many bytes are written past the caches: they would not stay there, and the
     /// memory is spared reading each line before it is overwritten.</summary>
-    public const long NonTemporalFrom = 32L << 20;
+    public const long NonTemporalFrom = 16L << 20;
 
     /// <summary>y = op(a, b, c). Operands the op does not read may be null.</summary>
     [SkipLocalsInit]

@@ -21,6 +21,12 @@ internal unsafe interface IFold<V, TIn, TPartial, TOut>
     /// <summary>The operation.</summary>
     static abstract V Combine(V a, V b);
 
+    /// <summary>True where <see cref="CombineNumbers"/> is cheaper than <see cref="Combine"/>. Float only.</summary>
+    static virtual bool HasCombineNumbers => false;
+
+    /// <summary>The operation where neither is NaN.</summary>
+    static virtual V CombineNumbers(V a, V b) => throw new NotSupportedException();
+
     /// <summary>The operation over all lanes, in a fixed tree.</summary>
     static abstract TPartial Across(V v);
 
@@ -49,6 +55,12 @@ internal readonly unsafe struct FoldReduction<V, TIn, TPartial, TOut, TFold> : I
 
     public static TPartial Row(TIn* x, int n)
     {
+        if (TFold.HasCombineNumbers)
+        {
+            var numbers = RowOfNumbers(x, n, out var exact);
+            if (exact) return numbers;
+        }
+
         V a = TFold.Identity, b = a, c = a, d = a;
         var i = 0;
         for (; i <= n - 4 * V.Count; i += 4 * V.Count)
@@ -60,10 +72,53 @@ internal readonly unsafe struct FoldReduction<V, TIn, TPartial, TOut, TFold> : I
         }
 
         for (; i <= n - V.Count; i += V.Count) a = TFold.Combine(a, TFold.Load(x + i));
-        if (i < n)
-            b = TFold.Combine(b, V.Select(RowLanes.First<V, TPartial>(n - i), TFold.LoadPartial(x + i, n - i), TFold.Identity));
+        if (i < n) b = TFold.Combine(b, Last(x + i, n - i));
         return TFold.Across(TFold.Combine(TFold.Combine(a, b), TFold.Combine(c, d)));
     }
+
+    /// <summary>The row by the cheaper operation: exact unless there is a NaN, of which a sum of all entries tells, for it is NaN then (and
+    /// when infinities of both signs meet).</summary>
+    private static TPartial RowOfNumbers(TIn* x, int n, out bool exact)
+    {
+        V a = TFold.Identity, b = a, c = a, d = a;
+        V sumA = V.Zero, sumB = sumA, sumC = sumA, sumD = sumA;
+        var i = 0;
+        for (; i <= n - 4 * V.Count; i += 4 * V.Count)
+        {
+            V p = TFold.Load(x + i), q = TFold.Load(x + i + V.Count);
+            V r = TFold.Load(x + i + 2 * V.Count), s = TFold.Load(x + i + 3 * V.Count);
+            a = TFold.CombineNumbers(a, p);
+            b = TFold.CombineNumbers(b, q);
+            c = TFold.CombineNumbers(c, r);
+            d = TFold.CombineNumbers(d, s);
+            sumA += p;
+            sumB += q;
+            sumC += r;
+            sumD += s;
+        }
+
+        for (; i <= n - V.Count; i += V.Count)
+        {
+            var p = TFold.Load(x + i);
+            a = TFold.CombineNumbers(a, p);
+            sumA += p;
+        }
+
+        if (i < n)
+        {
+            var q = Last(x + i, n - i);
+            b = TFold.CombineNumbers(b, q);
+            sumB += q;
+        }
+
+        var all = TFold.CombineNumbers(TFold.CombineNumbers(a, b), TFold.CombineNumbers(c, d));
+        exact = !V.Any(V.IsNaN((sumA + sumB) + (sumC + sumD)));
+        return TFold.Across(all);
+    }
+
+    /// <summary>The last entries of a row; what changes nothing in the lanes that are left.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V Last(TIn* x, int n) => V.Select(RowLanes.First<V, TPartial>(n), TFold.LoadPartial(x, n), TFold.Identity);
 
     public static void Columns(TIn* x, long rowStride, int rows, int columns, TPartial* partial, int planeStride)
     {

@@ -61,6 +61,8 @@ internal readonly unsafe struct MaxFold<V, T> : IFold<V, T, T, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.LoadPartial(p, n);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Combine(V a, V b) => V.Max(a, b);
+    public static bool HasCombineNumbers => typeof(T) == typeof(float) || typeof(T) == typeof(double);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V CombineNumbers(V a, V b) => V.MaxNative(a, b);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static T Across(V v) => V.MaxLane(v);
     public static T Finish(T total, long n) => total;
 }
@@ -74,6 +76,8 @@ internal readonly unsafe struct MinFold<V, T> : IFold<V, T, T, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Load(p);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.LoadPartial(p, n);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Combine(V a, V b) => V.Min(a, b);
+    public static bool HasCombineNumbers => typeof(T) == typeof(float) || typeof(T) == typeof(double);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V CombineNumbers(V a, V b) => V.MinNative(a, b);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static T Across(V v) => V.MinLane(v);
     public static T Finish(T total, long n) => total;
 }
@@ -100,6 +104,8 @@ internal readonly unsafe struct AbsoluteMaxFold<V, T> : IFold<V, T, T, T>
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Load(T* p) => V.Abs(V.Load(p));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V LoadPartial(T* p, int n) => V.Abs(V.LoadPartial(p, n));
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V Combine(V a, V b) => V.Max(a, b);
+    public static bool HasCombineNumbers => typeof(T) == typeof(float) || typeof(T) == typeof(double);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] public static V CombineNumbers(V a, V b) => V.MaxNative(a, b);
     [MethodImpl(MethodImplOptions.AggressiveInlining)] public static T Across(V v) => V.MaxLane(v);
     public static T Finish(T total, long n) => total;
 }

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Edifice.Engine.Cpu.Memory;
+using Edifice.Engine.Cpu.Simd;
 using Edifice.Engine.Cpu.Threads;
 
 namespace Edifice.Engine.Cpu.Kernels;
@@ -10,6 +11,9 @@ internal unsafe interface IRow
     /// <summary>Does <paramref name="count"/> elements (at least 1); operand i starts at at[i] and goes on in steps of
     /// step[i] bytes.</summary>
     void Run(byte** at, long* step, long count);
+
+    /// <summary>True when all it does is to move elements from operand 1 to the result, both of one size.</summary>
+    static virtual bool Moves => false;
 }
 
 /// <summary>The loops over operands of one shape and any strides: axes of extent 1 dropped, the others ordered by the
@@ -26,7 +30,8 @@ internal unsafe struct LoopNest
 
     // A block of an operand that runs along the rows' neighbours is turned around as a whole, so that every cache line is
     // read once; of one that runs along neither, these rows share the lines that a walk across them touches.
-    private const int TurnedBlock = 64, GatheredRows = 32, GatheredColumns = 256;
+    // A turned block that only moves goes straight to the result, in pieces: the next one is asked for while one is turned.
+    private const int TurnedBlock = 64, TurnedPieces = 8, GatheredRows = 32, GatheredColumns = 256;
 
     private int _rank;
     private fixed long _extent[Shape.MaxRank];
@@ -180,6 +185,7 @@ internal unsafe struct LoopNest
         private fixed long _at[MaxOperands];
         private readonly long _planes, _planesPerTile, _blockRows, _blockColumns, _blocksAcross, _blocksPerPlane;
         private readonly int _turned;
+        private readonly bool _moves;
 
         public Tiles(in LoopNest nest, byte** at, TRow row)
         {
@@ -190,10 +196,11 @@ internal unsafe struct LoopNest
             long rows = nest._extent[nest._rank - 2], columns = nest._extent[nest._rank - 1];
             _planes = nest.Count / (rows * columns);
             _turned = nest.Turned(nest._rank - 2);
+            _moves = TRow.Moves && _turned == 0b10 && nest._step[(nest._rank - 1) * MaxOperands] == nest._size[0];
             var gathered = false;
             for (var i = 1; i < MaxOperands; i++)
                 gathered |= Math.Abs(nest._step[(nest._rank - 1) * MaxOperands + i]) > 8 * nest._size[i];
-            _blockColumns = Math.Min(columns, _turned != 0 ? TurnedBlock : gathered ? GatheredColumns : TileElements);
+            _blockColumns = Math.Min(columns, _moves ? TurnedPieces * TurnedBlock : _turned != 0 ? TurnedBlock : gathered ? GatheredColumns : TileElements);
             _blockRows = Math.Min(rows, _turned != 0 ? TurnedBlock : gathered ? GatheredRows : Math.Max(1, TileElements / _blockColumns));
             _blocksAcross = (columns + _blockColumns - 1) / _blockColumns;
             _blocksPerPlane = _blocksAcross * ((rows + _blockRows - 1) / _blockRows);
@@ -230,6 +237,7 @@ internal unsafe struct LoopNest
                     }
 
                     if (_turned == 0) Rows(block, rowStep, columnStep, rows, columns);
+                    else if (_moves) Turn(block[1], columnStep[1], block[0], rowStep[0], rows, (int)columns);
                     else TurnedRows(block, rowStep, columnStep, rows, (int)columns);
                 }
             }
@@ -244,6 +252,20 @@ internal unsafe struct LoopNest
                 for (var i = 0; i < MaxOperands; i++) at[i] = block[i] + r * rowStep[i];
                 kernel.Run(at, columnStep, columns);
             }
+        }
+
+        private readonly void Turn(byte* from, long columnStep, byte* to, long rowStep, int rows, int columns)
+        {
+            var pastCaches = _nest.Count * _nest._size[0] >= Elementwise.NonTemporalFrom;
+            fixed (int* size = _nest._size)
+                for (var column = 0; column < columns; column += TurnedBlock)
+                {
+                    var piece = Math.Min(TurnedBlock, columns - column);
+                    var next = from + piece * columnStep;
+                    for (var c = 0; c < piece; c++) CacheHint.Prefetch(next + c * columnStep, rows * *size);
+                    Strides.Turn(from, columnStep, to + column * *size, rowStep, rows, piece, *size, pastCaches);
+                    from = next;
+                }
         }
 
         // The block of each turned operand is first laid into rows.
@@ -262,7 +284,7 @@ internal unsafe struct LoopNest
                 laid[i] = scratch.Pointer + (i - 1) * Bytes;
                 laidColumnStep[i] = _nest._size[i];
                 laidRowStep[i] = columns * _nest._size[i];
-                Strides.Turn(block[i], columnStep[i], laid[i], rows, columns, _nest._size[i]);
+                Strides.Turn(block[i], columnStep[i], laid[i], laidRowStep[i], rows, columns, _nest._size[i]);
             }
 
             Rows(laid, laidRowStep, laidColumnStep, rows, columns);

@@ -105,8 +105,10 @@ internal static unsafe class RowReducer<TIn, TPartial, TOut, TReduction>
             var (first, end, _, n) = lines[tile];
             var count = (int)(end - first);
             var partials = stackalloc TPartial[count * TReduction.Planes];
-            for (var line = 0; line < count; line++)
-                ReduceSpan(_g, x + _g.Kept.Locate(first + line).A, 0, n, partials + line, count);
+            if (n <= Block && _g.Reduced.A == 1 && _g.ReducedOuter.Count == 1)
+                for (var line = 0; line < count; line++) TReduction.Row(x + _g.Kept.Locate(first + line).A, n, partials + line, count);
+            else
+                for (var line = 0; line < count; line++) ReduceSpan(_g, x + _g.Kept.Locate(first + line).A, 0, n, partials + line, count);
             TReduction.Finish(partials, n, p, count, count, y + first);
         }
     }

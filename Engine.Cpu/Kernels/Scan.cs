@@ -32,6 +32,9 @@ public sealed partial class CpuBackend
             : (new Run(n, sx, sy, 0), x.Offset, y.Offset);
     }
 
+    /// <summary>So many lines are worth a register, whose lanes they are; the bits are the same.</summary>
+    private const int LinesInLanes = 4;
+
     private static unsafe void ScanFloats<T>(ScanKernel kernel, Tensor x, int axis, bool reverse, bool exclusive, Tensor y)
         where T : unmanaged, INumber<T>
     {
@@ -39,8 +42,7 @@ public sealed partial class CpuBackend
         var lines = LineGrid.Over(x.Shape.AsSpan(), skip: 1u << axis, x.Strides, y.Strides);
         var outer = lines;
         var across = outer.TakeInnermost();
-        var sideBySide = across is { A: 1, B: 1, Extent: > 1 };
-        if (!sideBySide && kernel != ScanKernel.LogSumExp)
+        if (across.Extent < LinesInLanes && kernel != ScanKernel.LogSumExp)
         {
             ScanLines<T, double>(kernel, x, axis, reverse, exclusive, y);
             return;
@@ -88,8 +90,9 @@ public sealed partial class CpuBackend
 
         private void Invoke<V, TScan>(double nanosecondsPerEntry) where V : unmanaged, ILanes<V, double> where TScan : IRunning<V>
         {
-            // A tile is a few registers of lines, whatever their number.
-            var tiles = new LineTiles(_outer.Count, across.Extent, grain: 128);
+            // A tile is a few registers of lines, whatever their number; short lines that lie apart are cheap and more of them.
+            var grain = across is { A: 1, B: 1 } ? 128 : 16 * Math.Clamp(LineTiles.Grain / 16 / along.Extent, 1, 64);
+            var tiles = new LineTiles(_outer.Count, across.Extent, grain);
             var body = new ScanColumnTiles<V, T, TScan>(exclusive, _outer, across, along, tiles, x, y);
             WorkerPool.For(tiles.Count, tiles.Elements * along.Extent * nanosecondsPerEntry, ref body);
         }

@@ -77,6 +77,9 @@ internal readonly unsafe struct ScanColumnTiles<V, T, TScan>(
     // Steps per visit of a register: its state stays in registers meanwhile, and the visited rows in the cache.
     private const int Steps = 16;
 
+    // Lines that are laid side by side at a time, and how many entries before its turn a line is asked for.
+    private const int Beside = 16, Ahead = 8 * Steps;
+
     private readonly LineGrid _outer = outer;
 
     [SkipLocalsInit]
@@ -87,29 +90,68 @@ internal readonly unsafe struct ScanColumnTiles<V, T, TScan>(
         for (var line = first; line < end; line++)
         {
             var (xAt, yAt, _) = _outer.Locate(line);
-            ScanLine(x + xAt + start * across.A, y + yAt + start * across.B, length, states);
+            T* from = x + xAt + start * across.A, to = y + yAt + start * across.B;
+            if (across.A == 1 && across.B == 1) ScanBeside(from, to, length, states);
+            else for (var c = 0; c < length; c += Beside) ScanApart(from + c * across.A, to + c * across.B, Math.Min(Beside, length - c), states);
         }
     }
 
-    private void ScanLine(T* from, T* to, int length, double* states)
+    /// <summary>Lines whose entries of one step lie side by side.</summary>
+    private void ScanBeside(T* from, T* to, int length, double* states)
     {
+        Start(states, length);
         for (var step = 0; step < along.Extent; step += Steps)
         {
             var steps = Math.Min(Steps, along.Extent - step);
             var state = states;
             for (var c = 0; c < length; c += V.Count, state += 2 * V.Count)
-            {
-                if (step == 0)
-                {
-                    V.Store(TScan.StartA, state);
-                    V.Store(TScan.StartB, state + V.Count);
-                }
+                Advance(from + c + step * along.A, along.A, to + c + step * along.B, along.B, steps, Math.Min(V.Count, length - c), state);
+        }
+    }
 
-                var n = Math.Min(V.Count, length - c);
-                T* p = from + c * across.A + step * along.A, q = to + c * across.B + step * along.B;
-                if (across.A == 1 && across.B == 1) Advance(p, along.A, q, along.B, steps, n, state);
-                else AdvanceApart(p, q, steps, n, state);
+    /// <summary>Up to <see cref="Beside"/> lines, laid side by side some steps at a time.</summary>
+    [SkipLocalsInit]
+    private void ScanApart(T* from, T* to, int length, double* states)
+    {
+        var beside = stackalloc T[Steps * Beside];
+        var turned = along.A == along.B && Math.Abs(along.A) == 1;
+        long lineA = across.A * sizeof(T), lineB = across.B * sizeof(T);
+        Start(states, length);
+        for (var step = 0; step < along.Extent; step += Steps, from += Steps * along.A, to += Steps * along.B)
+        {
+            // Entries that follow one another in memory are turned as they lie there, also when they are walked backwards.
+            var steps = Math.Min(Steps, along.Extent - step);
+            var back = turned && along.A < 0 ? steps - 1 : 0;
+            if (turned)
+            {
+                // The lines are too many streams for the processor to see what comes.
+                for (var line = 0; line < length; line++) CacheHint.Prefetch(from + line * across.A + Ahead * along.A);
+                Strides.Turn((byte*)(from - back), lineA, (byte*)beside, length * sizeof(T), steps, length, sizeof(T));
             }
+            else
+            {
+                for (var i = 0; i < steps; i++) Strides.Gather((byte*)(from + i * along.A), lineA, beside + i * length, length);
+            }
+
+            var first = beside + back * length;
+            var next = back > 0 ? -length : length;
+            var state = states;
+            for (var c = 0; c < length; c += V.Count, state += 2 * V.Count)
+                Advance(first + c, next, first + c, next, steps, Math.Min(V.Count, length - c), state);
+
+            if (turned)
+                Strides.Turn((byte*)beside, length * sizeof(T), (byte*)(to - back), lineB, length, steps, sizeof(T));
+            else
+                for (var i = 0; i < steps; i++) Strides.Scatter(beside + i * length, (byte*)(to + i * along.B), lineB, length);
+        }
+    }
+
+    private static void Start(double* states, int length)
+    {
+        for (var c = 0; c < length; c += V.Count, states += 2 * V.Count)
+        {
+            V.Store(TScan.StartA, states);
+            V.Store(TScan.StartB, states + V.Count);
         }
     }
 
@@ -134,17 +176,6 @@ internal readonly unsafe struct ScanColumnTiles<V, T, TScan>(
 
         V.Store(a, state);
         V.Store(b, state + V.Count);
-    }
-
-    [SkipLocalsInit]
-    private void AdvanceApart(T* p, T* q, int steps, int n, double* state)
-    {
-        var beside = stackalloc T[Steps * V.Count];
-        for (var lane = 0; lane < n; lane++)
-            for (var i = 0; i < steps; i++) beside[i * n + lane] = p[lane * across.A + i * along.A];
-        Advance(beside, n, beside, n, steps, n, state);
-        for (var lane = 0; lane < n; lane++)
-            for (var i = 0; i < steps; i++) q[lane * across.B + i * along.B] = beside[i * n + lane];
     }
 }
 

@@ -1,3 +1,4 @@
+using System.Runtime.Intrinsics.X86;
 using Edifice.Engine.Cpu.Simd;
 
 namespace Edifice.Engine.Cpu.Kernels;
@@ -52,34 +53,37 @@ internal static unsafe class Strides
     }
 
     /// <summary>Lays a block into rows: to[r, c] = the element r places after the start of column c, the columns
-    /// <paramref name="columnStep"/> bytes apart.</summary>
-    public static void Turn(byte* from, long columnStep, byte* to, int rows, int columns, int size)
+    /// <paramref name="columnStep"/> bytes apart and the rows <paramref name="rowStep"/>; past the caches if so wanted and possible.</summary>
+    public static void Turn(byte* from, long columnStep, byte* to, long rowStep, int rows, int columns, int size, bool pastCaches = false)
     {
         if (size is not (4 or 8))
         {
-            for (var r = 0; r < rows; r++) Gather(from + r * size, columnStep, to + (long)r * columns * size, columns, size);
+            for (var r = 0; r < rows; r++) Gather(from + r * size, columnStep, to + r * rowStep, columns, size);
         }
         else if (size == 4)
         {
-            if (Isa.Has512) Turn<Lanes512<uint>, uint>((uint*)from, columnStep / 4, (uint*)to, rows, columns);
-            else if (Isa.Has256) Turn<Lanes256<uint>, uint>((uint*)from, columnStep / 4, (uint*)to, rows, columns);
-            else Turn<Lanes128<uint>, uint>((uint*)from, columnStep / 4, (uint*)to, rows, columns);
+            if (Isa.Has512) Turn<Lanes512<uint>, uint>((uint*)from, columnStep / 4, (uint*)to, rowStep / 4, rows, columns, pastCaches);
+            else if (Isa.Has256) Turn<Lanes256<uint>, uint>((uint*)from, columnStep / 4, (uint*)to, rowStep / 4, rows, columns, pastCaches);
+            else Turn<Lanes128<uint>, uint>((uint*)from, columnStep / 4, (uint*)to, rowStep / 4, rows, columns, pastCaches);
         }
         else
         {
-            if (Isa.Has512) Turn<Lanes512<ulong>, ulong>((ulong*)from, columnStep / 8, (ulong*)to, rows, columns);
-            else if (Isa.Has256) Turn<Lanes256<ulong>, ulong>((ulong*)from, columnStep / 8, (ulong*)to, rows, columns);
-            else Turn<Lanes128<ulong>, ulong>((ulong*)from, columnStep / 8, (ulong*)to, rows, columns);
+            if (Isa.Has512) Turn<Lanes512<ulong>, ulong>((ulong*)from, columnStep / 8, (ulong*)to, rowStep / 8, rows, columns, pastCaches);
+            else if (Isa.Has256) Turn<Lanes256<ulong>, ulong>((ulong*)from, columnStep / 8, (ulong*)to, rowStep / 8, rows, columns, pastCaches);
+            else Turn<Lanes128<ulong>, ulong>((ulong*)from, columnStep / 8, (ulong*)to, rowStep / 8, rows, columns, pastCaches);
         }
     }
 
-    private static void Turn<V, T>(T* from, long columnStep, T* to, int rows, int columns)
+    private static void Turn<V, T>(T* from, long columnStep, T* to, long rowStep, int rows, int columns, bool pastCaches)
         where V : unmanaged, ILanes<V, T>
         where T : unmanaged
     {
+        // A register is then a whole line: parts of lines would go to memory one by one.
+        pastCaches &= sizeof(V) == CacheHint.Line && (((nint)to | (nint)(rowStep * sizeof(T))) & (CacheHint.Line - 1)) == 0;
         for (var c = 0; c < columns; c += V.Count)
             for (var r = 0; r < rows; r += V.Count)
-                TileTranspose<V, T>.Run(from + c * columnStep + r, (nint)columnStep, to + (long)r * columns + c, columns,
-                    Math.Min(V.Count, columns - c), Math.Min(V.Count, rows - r));
+                TileTranspose<V, T>.Run(from + c * columnStep + r, (nint)columnStep, to + r * rowStep + c, (nint)rowStep,
+                    Math.Min(V.Count, columns - c), Math.Min(V.Count, rows - r), pastCaches);
+        if (pastCaches && Sse.IsSupported) Sse.StoreFence();
     }
 }

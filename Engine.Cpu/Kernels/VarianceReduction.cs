@@ -8,7 +8,8 @@ namespace Edifice.Engine.Cpu.Kernels;
 /// <remarks>Within a block the first pass gives a mean m, rounded to the element type, the second d = x - m. The block's mean
 /// is m + Σ d / n and M = Σ d² - (Σ d)²/n, which removes the rounding of m. Merging two parts: δ = b - a,
 /// mean = a + δ n_b/n, M = M_a + M_b + δ² n_a n_b/n (Chan, Golub, LeVeque 1979), in double: a mean of 10⁴ in float would be
-/// off by 10⁻³. Nothing of the size of x² is ever formed.</remarks>
+/// off by 10⁻³. Nothing of the size of x² is ever formed. A block of floats whose sum or squares leave the range is summed again in
+/// double: its variance may still fit.</remarks>
 internal readonly unsafe struct VarianceReduction<V, T> : IReduction<T, double, T>
     where V : unmanaged, ILanes<V, T>
     where T : unmanaged, IFloatingPointIeee754<T>
@@ -24,6 +25,23 @@ internal readonly unsafe struct VarianceReduction<V, T> : IReduction<T, double, 
         var (d, square) = DeviationSums.Of<V, T>(x, n, mean);
         partial[0] = double.CreateTruncating(mean) + d / n;
         partial[planeStride] = square - d * d / n;
+        if (sizeof(T) == sizeof(float) && !double.IsFinite(square)) (partial[0], partial[planeStride]) = InDouble(x, 1, n);
+    }
+
+    /// <summary>Mean and M of floats one by one in double, where no square of theirs leaves the range.</summary>
+    private static (double Mean, double M) InDouble(T* x, long stride, int n)
+    {
+        double sum = 0, d = 0, square = 0;
+        for (var i = 0; i < n; i++) sum += double.CreateTruncating(x[i * stride]);
+        var mean = sum / n;
+        for (var i = 0; i < n; i++)
+        {
+            var deviation = double.CreateTruncating(x[i * stride]) - mean;
+            d += deviation;
+            square += deviation * deviation;
+        }
+
+        return (mean + d / n, square - d * d / n);
     }
 
     public static void Columns(T* x, long rowStride, int rows, int columns, double* partial, int planeStride)
@@ -42,6 +60,10 @@ internal readonly unsafe struct VarianceReduction<V, T> : IReduction<T, double, 
             partial[c] = mean + d / rows;
             partial[planeStride + c] = double.CreateTruncating(squares[c]) - d * d / rows;
         }
+
+        if (sizeof(T) != sizeof(float)) return;
+        for (var c = 0; c < columns; c++)
+            if (!double.IsFinite(partial[planeStride + c])) (partial[c], partial[planeStride + c]) = InDouble(x + c, rowStride, rows);
     }
 
     /// <summary>Adds one row or two, which halves the traffic of the sums.</summary>

@@ -6,7 +6,8 @@ namespace Edifice.Engine.Cpu.Simd;
 /// <summary>Hints to the caches.</summary>
 internal static unsafe class CacheHint
 {
-    private const int Line = 64;
+    /// <summary>Bytes of a line.</summary>
+    public const int Line = 64;
 
     /// <summary>Starts to bring a line into the second-level cache. The address need not be one of the process; nothing happens then, or on
     /// processors without such a hint.</summary>

@@ -73,6 +73,9 @@ internal unsafe interface ILanes<TSelf, T>
     /// <summary>The larger in one instruction; any of the two, or NaN, where one is NaN.</summary>
     static abstract TSelf MaxNative(TSelf a, TSelf b);
 
+    /// <summary>The smaller in one instruction; any of the two, or NaN, where one is NaN.</summary>
+    static abstract TSelf MinNative(TSelf a, TSelf b);
+
     /// <summary>max(lo, min(hi, a)) for bounds that are not NaN, in two instructions; NaN in <paramref name="a"/> stays.</summary>
     static abstract TSelf Clamp(TSelf a, TSelf lo, TSelf hi);
 

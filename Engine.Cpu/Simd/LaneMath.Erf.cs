@@ -3,9 +3,10 @@ using System.Runtime.CompilerServices;
 namespace Edifice.Engine.Cpu.Simd;
 
 /// <summary>The error function and the exact GELU.</summary>
-/// <remarks>erfc a = e^(-a²) erfcx a for a ≥ 0, erfcx by one polynomial for the whole half-line in 1/(a + k) (a variable
-/// of the kind Shepherd and Laframboise used, Math. Comp. 36, 1981), and a² with twice the digits in the exponential:
-/// so the tail keeps its relative accuracy down to the smallest number.</remarks>
+/// <remarks>The tail Φ(-a) of the normal distribution is e^(-a²/2) R(a), with a² in twice the digits: so it keeps its relative accuracy
+/// down to the smallest number. R varies slowly. In float it is a quotient of polynomials, and so is the exponential: one division
+/// for both, all coefficients positive or small, so nothing cancels. In double R(a) = erfcx(a/√2)/2 is one polynomial for the whole half-line in 1/(a + k)
+/// (a variable of the kind Shepherd and Laframboise used, Math. Comp. 36, 1981).</remarks>
 internal static partial class LaneMath
 {
     private const double SqrtHalf = 0.7071067811865476, InverseSqrtTwoPi = 0.3989422804014327;
@@ -22,14 +23,6 @@ internal static partial class LaneMath
         return y | (x & V.Const(-0.0));
     }
 
-    /// <summary>1 - erf x, with the relative accuracy of its own in the tail. Error below 5 ulp.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Erfc<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
-    {
-        var tail = ErfcOfPositive<V, T>(V.Abs(x));
-        return V.Select(V.Less(x, V.Zero), V.Const(2) - tail, tail);
-    }
-
     /// <summary>2/√π e^(-x²), the derivative of <see cref="Erf"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V ErfDerivative<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
@@ -42,10 +35,10 @@ internal static partial class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Gelu<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        var a = V.Abs(x);
+        // max(x, -0) - |x| Φ(-|x|) holds on both sides; of two zeros the maximum is the second.
+        var a = BoundedSize<V, T>(x);
         var m = NormalTail<V, T>(a, out _, out var n);
-        var bounded = V.Clamp(x, V.Const(-BeyondExp), V.Const(double.PositiveInfinity));
-        return V.Select(V.Less(x, V.Zero), V.Scale(bounded * m, n), x * (V.Const(1) - V.Scale(m, n)));
+        return V.MaxNative(V.Const(-0.0), x) - V.Scale(a * m, n);
     }
 
     /// <summary>Φ(x) + x e^(-x²/2)/√(2π), the derivative of <see cref="Gelu"/>.</summary>
@@ -53,19 +46,54 @@ internal static partial class LaneMath
     public static V GeluDerivative<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
         x = V.Clamp(x, V.Const(-BeyondExp), V.Const(BeyondExp));
-        var tail = NormalTail<V, T>(V.Abs(x), out var gaussian, out var n);
+        var tail = NormalTail<V, T>(BoundedSize<V, T>(x), out var gaussian, out var n);
         tail = V.Scale(tail, n);
         var phi = V.Select(V.Less(x, V.Zero), tail, V.Const(1) - tail);
         return V.MultiplyAdd(x * V.Const(InverseSqrtTwoPi), V.Scale(gaussian, n), phi);
     }
 
+    /// <summary>|x|, at most what the tail of the normal distribution takes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V BoundedSize<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        V.Clamp(V.Abs(x), V.Zero, V.Const(typeof(T) == typeof(float) ? 15 : 40)); // by then it has long vanished
+
     /// <summary>Φ(-a) = m 2^n for a ≥ 0 and e^(-a²/2) = gaussian 2^n.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V NormalTail<V, T>(V a, out V gaussian, out V n) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        a = V.Clamp(a, V.Zero, V.Const(typeof(T) == typeof(float) ? 15 : 40)); // by then it has long vanished
+        if (typeof(T) == typeof(float))
+        {
+            var square = a * a;
+            return SingleTail<V, T>(a, square, V.MultiplyAdd(a, a, -square), out gaussian, out n);
+        }
+
         gaussian = Gaussian<V, T>(a, V.Const(0.5), out n);
         return gaussian * (Erfcx<V, T>(a * V.Const(SqrtHalf)) * V.Const(0.5));
+    }
+
+    /// <summary>Φ(-a) = m 2^n and e^(-a²/2) = gaussian 2^n in float for a ≥ 0, a² = square + rest.</summary>
+    /// <remarks>With square + rest = t - 2n ln 2 the exponential is 2^n (h - t)/(h + t), h = t coth(t/4) a polynomial in t²: relative error
+    /// 2^-29. R is a quotient for a below 14.2, where a Φ(-a) vanishes: relative error 2^-26, and ½ exactly at 0.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V SingleTail<V, T>(V a, V square, V rest, out V gaussian, out V n) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    {
+        n = V.Round(square * V.Const(-0.5 * Log2E));
+        var t = V.MultiplyAdd(n, V.Const(2 * SingleLn2Lo), V.MultiplyAdd(n, V.Const(2 * SingleLn2Hi), square)) + rest;
+        var z = t * t;
+        var h = V.MultiplyAdd(z, V.MultiplyAdd(z, V.Const(-0.0003457390412222594), V.Const(0.08333306759595871)), V.Const(4));
+        V up = h - t, down = h + t;
+        gaussian = up / down;
+
+        var p = V.MultiplyAdd(a, V.Const(0.398947149515152), V.Const(3.945164203643799));
+        p = V.MultiplyAdd(a, p, V.Const(17.81387710571289));
+        p = V.MultiplyAdd(a, p, V.Const(42.65685272216797));
+        p = V.MultiplyAdd(a, p, V.Const(48.730682373046875));
+        var q = a + V.Const(9.88970947265625);
+        q = V.MultiplyAdd(a, q, V.Const(45.6378288269043));
+        q = V.MultiplyAdd(a, q, V.Const(117.01297760009766));
+        q = V.MultiplyAdd(a, q, V.Const(163.07666015625));
+        q = V.MultiplyAdd(a, q, V.Const(97.46136474609375));
+        return up * p / (down * q);
     }
 
     /// <summary>erfc a for a ≥ 0.</summary>
@@ -73,6 +101,15 @@ internal static partial class LaneMath
     private static V ErfcOfPositive<V, T>(V a) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
         a = V.Clamp(a, V.Zero, V.Const(ErfcEnd<T>()));
+        if (typeof(T) == typeof(float))
+        {
+            // 2 Φ(-√2 a), √2 a rounded: of erf that is no digit.
+            var square = a * a;
+            var rest = V.MultiplyAdd(a, a, -square);
+            var tail = SingleTail<V, T>(a * V.Const(2 * SqrtHalf), square + square, rest + rest, out _, out var e);
+            return V.Scale(tail + tail, e);
+        }
+
         var m = Gaussian<V, T>(a, V.Const(1), out var n);
         return V.Scale(m * Erfcx<V, T>(a), n);
     }
@@ -90,53 +127,38 @@ internal static partial class LaneMath
         return ExpOfSum<V, T>(-square * c, -rest * c, out n);
     }
 
-    /// <summary>e^(a²) erfc a for a ≥ 0 up to where erfc vanishes: P(t)/(a + k), t linear in 1/(a + k) with values from -1
-    /// to 1. Relative error 2^-28 (float), 2^-58 (double).</summary>
+    /// <summary>e^(a²) erfc a in double for a ≥ 0 up to where erfc vanishes: P(t)/(a + k), t linear in 1/(a + k) with values from -1
+    /// to 1. Relative error 2^-58.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Erfcx<V, T>(V a) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        if (typeof(T) == typeof(float))
-        {
-            var r = V.Const(1) / (a + V.Const(3));
-            var t = V.MultiplyAdd(a * r, V.Const(-2.588235294117647), V.Const(1));
-            var q = t * t;
-            var p01 = V.MultiplyAdd(t, V.Const(0.9317180514335632), V.Const(1.309244990348816));
-            var p23 = V.MultiplyAdd(t, V.Const(0.19951178133487701), V.Const(0.5027732849121094));
-            var p45 = V.MultiplyAdd(t, V.Const(0.005955858156085014), V.Const(0.05267753824591637));
-            var p67 = V.MultiplyAdd(t, V.Const(-0.0005517347017303109), V.Const(-0.001384846051223576));
-            var p89 = V.MultiplyAdd(t, V.Const(3.195694080204703e-05), V.Const(2.3170978238340467e-05));
-            return r * V.MultiplyAdd(q, V.MultiplyAdd(q, V.MultiplyAdd(q, V.MultiplyAdd(q, p89, p67), p45), p23), p01);
-        }
-        else
-        {
-            var r = V.Const(1) / (a + V.Const(3.75));
-            var t = V.MultiplyAdd(a * r, V.Const(-2.272727272727273), V.Const(1));
-            var q = t * t;
-            var even = V.Const(-7.082074242206036e-11);
-            even = V.MultiplyAdd(q, even, V.Const(1.012221850994504e-09));
-            even = V.MultiplyAdd(q, even, V.Const(-9.642460885864394e-09));
-            even = V.MultiplyAdd(q, even, V.Const(8.985172715915241e-08));
-            even = V.MultiplyAdd(q, even, V.Const(-9.192101415460517e-07));
-            even = V.MultiplyAdd(q, even, V.Const(9.897777999315886e-06));
-            even = V.MultiplyAdd(q, even, V.Const(-9.007150106890916e-05));
-            even = V.MultiplyAdd(q, even, V.Const(-3.485447088975e-05));
-            even = V.MultiplyAdd(q, even, V.Const(0.027825255591545764));
-            even = V.MultiplyAdd(q, even, V.Const(0.22165623365103695));
-            even = V.MultiplyAdd(q, even, V.Const(0.7275013924709797));
-            even = V.MultiplyAdd(q, even, V.Const(1.2184837249244773));
-            var odd = V.Const(8.399751042573016e-11);
-            odd = V.MultiplyAdd(q, odd, V.Const(-1.3283926334881066e-09));
-            odd = V.MultiplyAdd(q, odd, V.Const(1.3231351628180875e-08));
-            odd = V.MultiplyAdd(q, odd, V.Const(-9.832839803145389e-08));
-            odd = V.MultiplyAdd(q, odd, V.Const(2.4015195704712695e-07));
-            odd = V.MultiplyAdd(q, odd, V.Const(1.2466829604949198e-05));
-            odd = V.MultiplyAdd(q, odd, V.Const(-0.0003817399006615789));
-            odd = V.MultiplyAdd(q, odd, V.Const(0.005312164660269658));
-            odd = V.MultiplyAdd(q, odd, V.Const(0.090339398448319));
-            odd = V.MultiplyAdd(q, odd, V.Const(0.4396934608923587));
-            odd = V.MultiplyAdd(q, odd, V.Const(1.0196733548749874));
-            return r * V.MultiplyAdd(t, odd, even);
-        }
+        var r = V.Const(1) / (a + V.Const(3.75));
+        var t = V.MultiplyAdd(a * r, V.Const(-2.272727272727273), V.Const(1));
+        var q = t * t;
+        var even = V.Const(-7.082074242206036e-11);
+        even = V.MultiplyAdd(q, even, V.Const(1.012221850994504e-09));
+        even = V.MultiplyAdd(q, even, V.Const(-9.642460885864394e-09));
+        even = V.MultiplyAdd(q, even, V.Const(8.985172715915241e-08));
+        even = V.MultiplyAdd(q, even, V.Const(-9.192101415460517e-07));
+        even = V.MultiplyAdd(q, even, V.Const(9.897777999315886e-06));
+        even = V.MultiplyAdd(q, even, V.Const(-9.007150106890916e-05));
+        even = V.MultiplyAdd(q, even, V.Const(-3.485447088975e-05));
+        even = V.MultiplyAdd(q, even, V.Const(0.027825255591545764));
+        even = V.MultiplyAdd(q, even, V.Const(0.22165623365103695));
+        even = V.MultiplyAdd(q, even, V.Const(0.7275013924709797));
+        even = V.MultiplyAdd(q, even, V.Const(1.2184837249244773));
+        var odd = V.Const(8.399751042573016e-11);
+        odd = V.MultiplyAdd(q, odd, V.Const(-1.3283926334881066e-09));
+        odd = V.MultiplyAdd(q, odd, V.Const(1.3231351628180875e-08));
+        odd = V.MultiplyAdd(q, odd, V.Const(-9.832839803145389e-08));
+        odd = V.MultiplyAdd(q, odd, V.Const(2.4015195704712695e-07));
+        odd = V.MultiplyAdd(q, odd, V.Const(1.2466829604949198e-05));
+        odd = V.MultiplyAdd(q, odd, V.Const(-0.0003817399006615789));
+        odd = V.MultiplyAdd(q, odd, V.Const(0.005312164660269658));
+        odd = V.MultiplyAdd(q, odd, V.Const(0.090339398448319));
+        odd = V.MultiplyAdd(q, odd, V.Const(0.4396934608923587));
+        odd = V.MultiplyAdd(q, odd, V.Const(1.0196733548749874));
+        return r * V.MultiplyAdd(t, odd, even);
     }
 
     /// <summary>erf(√z)/√z - 1 for 0 ≤ z ≤ 1/4. Error 2^-29 (float), 2^-57 (double). Without the 1 its first coefficient has

@@ -138,6 +138,9 @@ internal readonly unsafe partial struct Lanes128<T> : ILanes<Lanes128<T>, T> whe
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128<T> MaxNative(Lanes128<T> a, Lanes128<T> b) => new(Vector128.MaxNative(a._v, b._v));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes128<T> MinNative(Lanes128<T> a, Lanes128<T> b) => new(Vector128.MinNative(a._v, b._v));
+
     // The hardware minimum and maximum of x86 give their second operand where either is NaN; Arm's give NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes128<T> Clamp(Lanes128<T> a, Lanes128<T> lo, Lanes128<T> hi) =>

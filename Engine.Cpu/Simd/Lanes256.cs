@@ -138,6 +138,9 @@ internal readonly unsafe partial struct Lanes256<T> : ILanes<Lanes256<T>, T> whe
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256<T> MaxNative(Lanes256<T> a, Lanes256<T> b) => new(Vector256.MaxNative(a._v, b._v));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes256<T> MinNative(Lanes256<T> a, Lanes256<T> b) => new(Vector256.MinNative(a._v, b._v));
+
     // The hardware minimum and maximum of x86 give their second operand where either is NaN; Arm's give NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes256<T> Clamp(Lanes256<T> a, Lanes256<T> lo, Lanes256<T> hi) =>

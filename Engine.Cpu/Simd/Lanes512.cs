@@ -130,6 +130,9 @@ internal readonly unsafe partial struct Lanes512<T> : ILanes<Lanes512<T>, T> whe
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512<T> MaxNative(Lanes512<T> a, Lanes512<T> b) => new(Vector512.MaxNative(a._v, b._v));
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes512<T> MinNative(Lanes512<T> a, Lanes512<T> b) => new(Vector512.MinNative(a._v, b._v));
+
     // The hardware minimum and maximum of x86 give their second operand where either is NaN; Arm's give NaN.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes512<T> Clamp(Lanes512<T> a, Lanes512<T> lo, Lanes512<T> hi) =>

@@ -12,10 +12,10 @@ internal static unsafe class TileTranspose<V, T>
     where T : unmanaged
 {
     /// <summary>destination[j, i] = source[i, j] for i &lt; rows, j &lt; columns; both at most <c>V.Count</c>, strides in
-    /// elements. Nothing outside is read or written.</summary>
-    public static void Run(T* source, nint sourceStride, T* destination, nint destinationStride, int rows, int columns)
+    /// elements. Nothing outside is read or written. Past the caches only where the destination and its rows are aligned to registers.</summary>
+    public static void Run(T* source, nint sourceStride, T* destination, nint destinationStride, int rows, int columns, bool pastCaches = false)
     {
-        if (rows == V.Count && columns == V.Count) Full(source, sourceStride, destination, destinationStride);
+        if (rows == V.Count && columns == V.Count) Full(source, sourceStride, destination, destinationStride, pastCaches);
         else Partial(source, sourceStride, destination, destinationStride, rows, columns);
     }
 
@@ -26,11 +26,11 @@ internal static unsafe class TileTranspose<V, T>
         var tile = stackalloc T[n * n];
         for (var i = 0; i < n; i++) V.Store(i < rows ? V.LoadPartial(source + i * sourceStride, columns) : V.Zero, tile + i * n);
         var turned = stackalloc T[n * n];
-        Full(tile, n, turned, n);
+        Full(tile, n, turned, n, pastCaches: false);
         for (var j = 0; j < columns; j++) V.StorePartial(V.Load(turned + j * n), destination + j * destinationStride, rows);
     }
 
-    private static void Full(T* source, nint sourceStride, T* destination, nint destinationStride)
+    private static void Full(T* source, nint sourceStride, T* destination, nint destinationStride, bool pastCaches)
     {
         var n = V.Count;
         if (n == 2)
@@ -47,13 +47,15 @@ internal static unsafe class TileTranspose<V, T>
         {
             var between = stackalloc T[n * n];
             TwoShuffles(source, sourceStride, between, n);
-            if (n == 16) TwoShuffles(between, n, destination, destinationStride);
+            if (n == 16 && pastCaches) TwoShuffles(between, n, destination, destinationStride, pastCaches: true);
+            else if (n == 16) TwoShuffles(between, n, destination, destinationStride);
+            else if (pastCaches) OneShuffle(between, n, destination, destinationStride, pastCaches: true);
             else OneShuffle(between, n, destination, destinationStride);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void TwoShuffles(T* source, nint sourceStride, T* destination, nint destinationStride)
+    private static void TwoShuffles(T* source, nint sourceStride, T* destination, nint destinationStride, bool pastCaches = false)
     {
         var quarter = V.Count / 4;
         for (var i = 0; i < quarter; i++)
@@ -63,22 +65,29 @@ internal static unsafe class TileTranspose<V, T>
             V c = V.Load(p + 2 * quarter * sourceStride), d = V.Load(p + 3 * quarter * sourceStride);
             V acLow = V.ZipLow(a, c), acHigh = V.ZipHigh(a, c), bdLow = V.ZipLow(b, d), bdHigh = V.ZipHigh(b, d);
             var q = destination + 4 * i * destinationStride;
-            V.Store(V.ZipLow(acLow, bdLow), q);
-            V.Store(V.ZipHigh(acLow, bdLow), q + destinationStride);
-            V.Store(V.ZipLow(acHigh, bdHigh), q + 2 * destinationStride);
-            V.Store(V.ZipHigh(acHigh, bdHigh), q + 3 * destinationStride);
+            Put(V.ZipLow(acLow, bdLow), q, pastCaches);
+            Put(V.ZipHigh(acLow, bdLow), q + destinationStride, pastCaches);
+            Put(V.ZipLow(acHigh, bdHigh), q + 2 * destinationStride, pastCaches);
+            Put(V.ZipHigh(acHigh, bdHigh), q + 3 * destinationStride, pastCaches);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void OneShuffle(T* source, nint sourceStride, T* destination, nint destinationStride)
+    private static void Put(V v, T* p, bool pastCaches)
+    {
+        if (pastCaches) V.StoreNonTemporal(v, p);
+        else V.Store(v, p);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void OneShuffle(T* source, nint sourceStride, T* destination, nint destinationStride, bool pastCaches = false)
     {
         var half = V.Count / 2;
         for (var i = 0; i < half; i++)
         {
             V a = V.Load(source + i * sourceStride), b = V.Load(source + (i + half) * sourceStride);
-            V.Store(V.ZipLow(a, b), destination + 2 * i * destinationStride);
-            V.Store(V.ZipHigh(a, b), destination + (2 * i + 1) * destinationStride);
+            Put(V.ZipLow(a, b), destination + 2 * i * destinationStride, pastCaches);
+            Put(V.ZipHigh(a, b), destination + (2 * i + 1) * destinationStride, pastCaches);
         }
     }
 }

@@ -4,11 +4,15 @@ namespace Edifice.Bench.Measure;
 
 /// <summary>Runs the same work by this engine and by libtorch in turn, so that both see the same machine.</summary>
 /// <param name="limits">What the machine can do.</param>
+/// <param name="threads">Of each engine.</param>
 /// <param name="rounds">Rounds of both; the medians count.</param>
 /// <param name="filter">Only rows whose name contains this are measured.</param>
-internal sealed class Pair(MachineLimits limits, int rounds, string filter)
+internal sealed class Pair(MachineLimits limits, int threads, int rounds, string filter)
 {
     private const double RoundMilliseconds = 20, WarmUpMilliseconds = 300;
+
+    // After its last parallel loop a runtime's threads wait awake for the next one, up to 200 ms, and would take a processor from the other engine.
+    private const int SettlingMilliseconds = 250;
 
     /// <summary>False when a row of this name was not asked for: what it needs need not be made.</summary>
     public bool Wants(string name) => name.Contains(filter, StringComparison.OrdinalIgnoreCase);
@@ -61,8 +65,14 @@ internal sealed class Pair(MachineLimits limits, int rounds, string filter)
         return Math.Max(1, (int)(RoundMilliseconds * n / clock.Elapsed.TotalMilliseconds));
     }
 
-    private static double Time(Action call, int repeats)
+    private double Time(Action call, int repeats)
     {
+        if (threads > 1)
+        {
+            Thread.Sleep(SettlingMilliseconds);
+            call(); // wakes the engine's own threads
+        }
+
         var start = Stopwatch.GetTimestamp();
         for (var i = 0; i < repeats; i++) call();
         return Stopwatch.GetElapsedTime(start).TotalMilliseconds / repeats;

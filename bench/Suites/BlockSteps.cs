@@ -21,7 +21,7 @@ internal static class BlockSteps
                 using var disposed = TorchSharp.torch.NewDisposeScope();
                 var pair = new TrainingPair(c, batch, length);
                 yield return session.Pair.Run(
-                    name, Work.None, pair.Ours.Run, pair.Libtorch is { } l ? l.Run : null, pair.Libtorch is null ? null : pair.Compare, pair.Formulation?.Description ?? "");
+                    name, pair.WeightProducts((long)batch * length), pair.Ours.Run, pair.Libtorch is { } l ? l.Run : null, pair.Libtorch is null ? null : pair.Compare, pair.Formulation?.Description ?? "");
             }
     }
 }

@@ -14,7 +14,9 @@ internal static class Scaling
     private const double LongestStep = 4000, Enough = 250;
     private const long MostBytes = 3L << 30;
 
-    private static readonly int[] s_lengths = [256, 512, 1024, 2048, 4096, 8192, 16384];
+    // The last two for blocks whose state does not grow: the others would only show their square again.
+    private const int LongestForAll = 16384;
+    private static readonly int[] s_lengths = [256, 512, 1024, 2048, 4096, 8192, LongestForAll, 32768, 65536];
 
     /// <summary>What the usual overviews state: training and one step of inference.</summary>
     private static readonly Dictionary<string, (string Training, string Step)> s_claims = new()
@@ -51,13 +53,13 @@ internal static class Scaling
             curves.Add(curve);
             // Many short calls first, so that the just-in-time compiler is done with every kernel.
             for (var i = 0; i < WarmUp; i++) Measured(new Curve(c, 0), block, WarmUpLength);
-            foreach (var length in s_lengths)
+            int[] lengths = [.. s_lengths.Where(l => l <= LongestForAll || c.IsRecurrent)];
+            foreach (var length in lengths)
             {
                 var step = Measured(curve, block, length);
                 yield return new Row($"scaling {c.Name} L={length}, forward", curve.Forward[^1].Time, double.NaN, double.NaN, double.NaN);
                 yield return new Row($"scaling {c.Name} L={length}, training step, {curve.PeakBytes >> 20} MiB", step, double.NaN, double.NaN, double.NaN);
-                if (step <= LongestStep && 4 * curve.PeakBytes <= MostBytes || length == s_lengths[^1]) continue;
-                if (2 * length > s_lengths[^1]) continue;
+                if (step <= LongestStep && (c.IsRecurrent ? 2 : 4) * curve.PeakBytes <= MostBytes || length == lengths[^1]) continue;
                 curve.Stopped = step > LongestStep ? $"stopped: a step takes {step / 1000:F1} s" : $"stopped: a step takes {curve.PeakBytes >> 20} MiB";
                 break;
             }
@@ -133,7 +135,7 @@ internal static class Scaling
             var time = Stopwatch.GetElapsedTime(start).TotalMilliseconds;
             best = Math.Min(best, time);
             all += time;
-            if (time > LongestStep) break;
+            if (n > 0 && time > LongestStep) break;
         }
 
         return best;

@@ -32,6 +32,12 @@ internal sealed class TrainingPair
     /// <summary>What <see cref="Libtorch"/> trains, or null.</summary>
     public Formulation? Formulation { get; }
 
+    /// <summary>The products of <paramref name="tokens"/> positions with the weight matrices, forward and twice backward: a lower bound, since what
+    /// mixes positions comes on top. Nothing for a block whose matrices do not all see every position.</summary>
+    public Work WeightProducts(long tokens) => _block.KeepsPositions
+        ? new Work(6.0 * tokens * _block.NamedParameters().Select(p => p.Parameter.Value).Where(w => w.Rank >= 2).Sum(w => w.Count))
+        : Work.None;
+
     /// <summary>Hidden states and all gradients compared; both engines' parameters must still be equal.</summary>
     public Difference Compare()
     {

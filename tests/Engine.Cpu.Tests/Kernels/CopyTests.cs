@@ -27,6 +27,7 @@ public sealed class CopyTests
     [InlineData(64, 64)]
     [InlineData(130, 257)]
     [InlineData(1, 300)]
+    [InlineData(700, 70)]
     public void A_transposed_copy_moves_every_element_of_every_size(int rows, int columns)
     {
         foreach (var dtype in s_dtypes)

@@ -198,6 +198,35 @@ public sealed class ReduceTests
     }
 
     [Theory]
+    [InlineData(2.5e19f, 0f)]
+    [InlineData(-1e20f, 1e20f)]
+    [InlineData(3e38f, 3e38f)]
+    [InlineData(-3e38f, 3e38f)]
+    public void Variance_has_its_value_or_is_infinite_where_squares_or_the_sum_leave_the_range(float one, float others)
+    {
+        foreach (var n in new[] { 2, 12, 100, 5000 })
+        {
+            float[] values = [.. Enumerable.Repeat(others, n - 1), one];
+            var exact = (float)Model(ReduceKernel.Variance, Array.ConvertAll(values, v => (double)v), 1);
+            var columns = Tensor.FromArray(values, [n, 1]).Expand(n, 3);
+            foreach (var x in new[] { Tensor.FromArray(values), columns })
+                Assert.All(Elements.Of<float>(Run(ReduceKernel.Variance, x, [0], 1)), v => Assert.True(v == exact || Math.Abs(v - exact) <= 1e-5f * exact, $"{v} instead of {exact}"));
+        }
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(200)]
+    public void Infinities_of_both_signs_are_the_maximum_and_the_minimum(int n)
+    {
+        var values = Enumerable.Range(0, n).Select(i => (float)Math.Sin(i)).ToArray();
+        (values[0], values[n / 2]) = (float.NegativeInfinity, float.PositiveInfinity);
+        Assert.Equal(double.PositiveInfinity, Run(ReduceKernel.Max, Tensor.FromArray(values), [0]).Item());
+        Assert.Equal(double.NegativeInfinity, Run(ReduceKernel.Min, Tensor.FromArray(values), [0]).Item());
+        Assert.Equal(double.NegativeInfinity, Run(ReduceKernel.Max, Tensor.FromArray(Enumerable.Repeat(float.NegativeInfinity, n).ToArray()), [0]).Item());
+    }
+
+    [Theory]
     [InlineData(1)]
     [InlineData(5)]
     [InlineData(100)]

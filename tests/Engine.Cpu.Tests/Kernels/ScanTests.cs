@@ -111,4 +111,22 @@ public sealed class ScanTests
         Assert.Null(Complaint(ScanKernel.Sum, view, axis, false, false, 0, Elements.Uneven<double>));
         Assert.Null(Complaint(ScanKernel.LogSumExp, view with { Dims = byColumns ? [300, 40] : [11, 500] }, axis, true, false, 0, r => 9 * r.NextDouble()));
     }
+
+    [Property(MaxTest = 60)]
+    public bool A_line_among_others_has_the_bits_it_has_alone(byte others, byte length, int seed, bool reverse, bool exclusive, bool wide)
+    {
+        int m = 2 + others % 60, n = 1 + length;
+        var random = new Random(seed);
+        var values = Enumerable.Range(0, n * m).Select(_ => Elements.Uneven<float>(random)).ToArray();
+        var (all, line) = (Tensor.FromArray(values, [m, n]), random.Next(m));
+        var alone = Tensor.FromArray(values[(line * n)..((line + 1) * n)]);
+        if (wide) (all, alone) = (all.To(DType.Float64), alone.To(DType.Float64));
+        foreach (var kernel in new[] { ScanKernel.Sum, ScanKernel.Prod })
+        {
+            var together = Elements.AsDouble(Run(kernel, all, 1, reverse, exclusive && kernel == ScanKernel.Sum)).AsSpan(line * n, n);
+            if (!together.SequenceEqual(Elements.AsDouble(Run(kernel, alone, 0, reverse, exclusive && kernel == ScanKernel.Sum)))) return false;
+        }
+
+        return true;
+    }
 }

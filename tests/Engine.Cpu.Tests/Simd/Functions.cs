@@ -43,7 +43,6 @@ internal sealed unsafe class Function
         Of<Softplus>("softplus", Scalar.Softplus, 3, 3),
         Of<LogSigmoid>("logsigmoid", x => -Scalar.Softplus(-x), 3, 3),
         Of<Erf>("erf", Scalar.Erf, 2, 2),
-        Of<Erfc>("erfc", Scalar.Erfc, 5, 5),
         Of<Gelu>("gelu", Scalar.Gelu, 5, 5),
         Of<GeluTanh>("gelu_tanh", Scalar.GeluTanh, 250, 250), // |v| ulp, |v| up to 104 where a float result vanishes
         Of<Sin>("sin", Math.Sin, 1, 1),
@@ -91,7 +90,6 @@ internal sealed unsafe class Function
 
     private readonly struct Erf : IFunction { public static V Invoke<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged => LaneMath.Erf<V, T>(x); }
 
-    private readonly struct Erfc : IFunction { public static V Invoke<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged => LaneMath.Erfc<V, T>(x); }
 
     private readonly struct Gelu : IFunction { public static V Invoke<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged => LaneMath.Gelu<V, T>(x); }
 
