@@ -8,10 +8,10 @@ namespace PtxEmulator.Tests;
 /// <summary>A card with one module, for tests.</summary>
 internal sealed class Card
 {
-    public Card(string body, string header = "", int capability = 86, long stepLimit = 1_000_000)
+    public Card(string body, string header = "", int capability = 86, long stepLimit = 1_000_000, bool isWhole = false)
     {
         Driver = new EmulatedDriver { Capability = capability, StepLimit = stepLimit };
-        Module = Driver.LoadModule((header.Length == 0 ? KernelSource.Header : header) + body);
+        Module = Driver.LoadModule(isWhole ? body : (header.Length == 0 ? KernelSource.Header : header) + body);
     }
 
     public EmulatedDriver Driver { get; }
