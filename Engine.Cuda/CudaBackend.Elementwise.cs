@@ -107,29 +107,6 @@ public sealed partial class CudaBackend
         RunElementwise(new("axpy", 0, x.DType), static key => Operators.ScaledSum(key.Type), new(x.DType, 1, alpha), y, x, y);
     }
 
-    /// <inheritdoc/>
-    /// <remarks>Out of an integer's range the nearest integer is taken and NaN becomes 0; between integers the low bits
-    /// are kept.</remarks>
-    public void Copy(Tensor source, Tensor destination)
-    {
-        ArgumentNullException.ThrowIfNull(source);
-        ArgumentNullException.ThrowIfNull(destination);
-        if (source.DType == destination.DType && source.IsContiguous && destination.IsContiguous)
-        {
-            if (source.Count > 0) Driver.Copy(Address(source), Address(destination), source.Count * source.DType.SizeOf(), Stream);
-            return;
-        }
-
-        RunElementwise(new("copy", 0, source.DType, (int)destination.DType), static key => Operators.Conversion(key.Type, (DType)key.Other), default, destination, source);
-    }
-
-    /// <inheritdoc/>
-    public void Fill(Tensor destination, double value)
-    {
-        ArgumentNullException.ThrowIfNull(destination);
-        RunElementwise(new("fill", 0, destination.DType), static key => Operators.Constant(key.Type), new(ElementBits.Encode(value, destination.DType)), destination);
-    }
-
     private static ElementwiseOperator PairOf(GeneratedKernel key) =>
         Operators.Pair((BinaryKernel)key.Operator, key.Type, (ScalarPlace)key.Other) ?? throw Missing((BinaryKernel)key.Operator, key.Type);
 
@@ -166,19 +143,30 @@ public sealed partial class CudaBackend
         if (IsEmpty(y)) return;
         RefuseHuge(key.Family, y);
         var axes = new MergedAxes();
-        if (!(InQuads(y) && InQuads(a) && InQuads(b) && InQuads(c)))
+        var layout = default(ElementwiseLayout);
+        var threads = y.Count / 4 + y.Count % 4;
+        if (!(IsFlat(y) && IsFlat(a) && IsFlat(b) && IsFlat(c)))
         {
             axes = MergedAxes.Of(y, a, b, c);
             axes.AtLeastOne();
+            layout = new ElementwiseLayout(axes.Rank);
+            var still = 0;
+            if (RunsInQuads(axes, 0, y, ref still) && RunsInQuads(axes, 1, a, ref still) && RunsInQuads(axes, 2, b, ref still) && RunsInQuads(axes, 3, c, ref still))
+            {
+                layout = new ElementwiseLayout(axes.Rank, true, still);
+                axes.TakeQuads();
+            }
+
+            threads = axes.Count;
         }
 
-        var kernel = Generated(key with { Rank = axes.Rank }, GenerateElementwise.Entry, k => GenerateElementwise.Text(make(k), k.Rank, k.Type));
+        var kernel = Generated(key with { Rank = layout.Code }, GenerateElementwise.Entry, k => GenerateElementwise.Text(make(k), ElementwiseLayout.Of(k.Rank), k.Type));
         var arguments = new KernelArguments();
         arguments.Add(y);
         if (a is not null) arguments.Add(a);
         if (b is not null) arguments.Add(b);
         if (c is not null) arguments.Add(c);
-        arguments.Add((uint)y.Count);
+        arguments.Add((uint)(layout.Rank == 0 ? y.Count : threads));
         scalars.AddTo(ref arguments);
         for (var axis = 1; axis < axes.Rank; axis++) arguments.Add((uint)axes.Extent(axis));
         if (axes.Rank > 0)
@@ -189,9 +177,30 @@ public sealed partial class CudaBackend
             AddSteps(ref arguments, axes, 3, c);
         }
 
-        LaunchThreads(kernel, GenerateElementwise.ThreadsFor(y.Count, axes.Rank), GenerateElementwise.Threads, arguments);
+        LaunchThreads(kernel, threads, GenerateElementwise.Threads, arguments);
 
-        static bool InQuads(Tensor? t) => t is null || (t.IsContiguous && Address(t).Address % (ulong)Math.Min(16, 4 * t.DType.SizeOf()) == 0);
+        static bool IsFlat(Tensor? t) => t is null || (t.IsContiguous && Address(t).Address % QuadAlignment(t) == 0);
+    }
+
+    private static ulong QuadAlignment(Tensor t) => (ulong)Math.Min(16, 4 * t.DType.SizeOf());
+
+    /// <summary>True when an operand's innermost axis can be taken in fours: it stands still there, or its neighbours follow one another and
+    /// all its rows start where a vector access may.</summary>
+    private static bool RunsInQuads(in MergedAxes axes, int operand, Tensor? t, ref int still)
+    {
+        var inner = axes.Rank - 1;
+        if (t is null) return true;
+        if (axes.Extent(inner) % 4 != 0) return false;
+        if (operand > 0 && axes.Stride(inner, operand) == 0)
+        {
+            still |= 1 << operand;
+            return true;
+        }
+
+        if (axes.Stride(inner, operand) != 1 || Address(t).Address % QuadAlignment(t) != 0) return false;
+        for (var axis = 0; axis < inner; axis++)
+            if (axes.Stride(axis, operand) * t.DType.SizeOf() % (long)QuadAlignment(t) != 0) return false;
+        return true;
     }
 
     private static void AddSteps(ref KernelArguments arguments, in MergedAxes axes, int operand, Tensor? tensor)

@@ -14,12 +14,25 @@ namespace Edifice.Engine.Cuda.Kernels;
 internal sealed record ElementwiseOperator(
     ElementType Result, ElementType[] Operands, string Body, string Temporaries = "", string Uses = "", string ScalarType = "f32", int Scalars = 0);
 
-/// <summary>The skeleton of elementwise kernels. One module holds one operator for one number of axes: 0 stands for operands
-/// without gaps that start at multiples of four elements, where a thread does four elements with vector accesses; otherwise a
-/// thread does one element, its place found by dividing its number by the extents.</summary>
-/// <remarks>Parameters: addresses of y, a, b, c (u64); the number of elements (u32); the operator's scalars; for strided kernels the
-/// extents of axes 1, 2, … (u32), then each operand's steps in bytes, y first, axis 0 first (s64). Bound by memory: the bytes
-/// of each operand once.</remarks>
+/// <summary>How an elementwise kernel walks its operands.</summary>
+/// <param name="Rank">Number of axes; 0: operands without gaps that start at multiples of four elements, where a thread does four of
+/// them with vector accesses.</param>
+/// <param name="Quads">A thread does four neighbours of the innermost axis, along which every operand runs or stands still.</param>
+/// <param name="Still">Bit i: operand i (y is 0) stands still along the innermost axis. With <paramref name="Quads"/> only.</param>
+internal readonly record struct ElementwiseLayout(int Rank, bool Quads = false, int Still = 0)
+{
+    /// <summary>The layout as a number, for keys.</summary>
+    public int Code => Rank | (Quads ? 16 : 0) | Still << 8;
+
+    /// <summary>The layout of a number.</summary>
+    public static ElementwiseLayout Of(int code) => new(code & 15, (code & 16) != 0, code >> 8);
+}
+
+/// <summary>The skeleton of elementwise kernels: one module holds one operator for one layout. A thread finds its place by dividing its
+/// number by the extents.</summary>
+/// <remarks>Parameters: addresses of y, a, b, c (u64); the number of threads' places, or of elements for rank 0 (u32); the operator's
+/// scalars; the extents of axes 1, 2, … (u32), then each operand's steps in bytes, y first, axis 0 first (s64); quads count as one
+/// element of the innermost axis. Bound by memory: the bytes of each operand once.</remarks>
 internal static class GenerateElementwise
 {
     /// <summary>The name of the only kernel of a module.</summary>
@@ -30,9 +43,10 @@ internal static class GenerateElementwise
 
     private static readonly string[] Names = ["y", "a", "b", "c"];
 
-    /// <summary>The text of the kernel over <paramref name="rank"/> axes.</summary>
-    public static string Text(ElementwiseOperator op, int rank, DType type)
+    /// <summary>The text of an operator's kernel for a layout.</summary>
+    public static string Text(ElementwiseOperator op, ElementwiseLayout layout, DType type)
     {
+        var rank = layout.Rank;
         var text = new StringBuilder();
         foreach (var file in op.Uses.Split(' ', StringSplitOptions.RemoveEmptyEntries)) text.Append("$use ").Append(file).Append('\n');
         var operands = op.Operands.Length + 1;
@@ -61,13 +75,10 @@ internal static class GenerateElementwise
         text.Append("    mov.u32 %i, %tid.x;\n    mov.u32 %block, %ctaid.x;\n");
         text.Append($"    mad.lo.u32 %i, %block, {Threads}, %i;\n");
         if (rank == 0) Flat(op, text);
-        else Strided(op, rank, text);
+        else Strided(op, layout, text);
         text.Append("    ret;\n}\n");
         return KernelSource.Header + KernelSource.Expand(text.ToString(), type);
     }
-
-    /// <summary>Threads of a launch over so many elements.</summary>
-    public static long ThreadsFor(long count, int rank) => rank == 0 ? count / 4 + count % 4 : count;
 
     private static ElementType Type(ElementwiseOperator op, int i) => i == 0 ? op.Result : op.Operands[i - 1];
 
@@ -88,11 +99,26 @@ internal static class GenerateElementwise
         text.Append("DONE:\n");
     }
 
-    private static void Strided(ElementwiseOperator op, int rank, StringBuilder text)
+    private static void Strided(ElementwiseOperator op, ElementwiseLayout layout, StringBuilder text)
     {
         text.Append("    setp.ge.u32 %outside, %i, %n;\n    @%outside bra DONE;\n");
-        Locate(text, rank, [.. Names.AsSpan(0, op.Operands.Length + 1)]);
-        One(op, text);
+        Locate(text, layout.Rank, [.. Names.AsSpan(0, op.Operands.Length + 1)]);
+        if (layout.Quads)
+        {
+            for (var i = 1; i <= op.Operands.Length; i++)
+            {
+                if ((layout.Still >> i & 1) == 0) Quad("ld", Type(op, i), Names[i], text);
+                else text.Append($"    ld.global.{Type(op, i).Memory} %{Names[i]}0, [%at_{Names[i]}];\n");
+            }
+
+            for (var lane = 0; lane < 4; lane++) text.Append(Body(op, lane, layout.Still));
+            Quad("st", op.Result, "y", text);
+        }
+        else
+        {
+            One(op, text);
+        }
+
         text.Append("DONE:\n");
     }
 
@@ -124,9 +150,13 @@ internal static class GenerateElementwise
         text.Append($"    st.global.{op.Result.Memory} [%at_y], %y0;\n");
     }
 
-    private static string Body(ElementwiseOperator op, int lane) => op.Body
-        .Replace("{y}", $"%y{lane}", StringComparison.Ordinal).Replace("{a}", $"%a{lane}", StringComparison.Ordinal)
-        .Replace("{b}", $"%b{lane}", StringComparison.Ordinal).Replace("{c}", $"%c{lane}", StringComparison.Ordinal);
+    private static string Body(ElementwiseOperator op, int lane, int still = 0)
+    {
+        var body = op.Body;
+        for (var i = 0; i <= op.Operands.Length; i++)
+            body = body.Replace($"{{{Names[i]}}}", $"%{Names[i]}{((still >> i & 1) == 0 ? lane : 0)}", StringComparison.Ordinal);
+        return body;
+    }
 
     // 16 bytes are the widest access there is: four elements of 8 bytes take two.
     private static void Quad(string access, ElementType type, string name, StringBuilder text)

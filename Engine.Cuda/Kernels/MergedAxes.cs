@@ -71,6 +71,15 @@ internal struct MergedAxes
         Rank = 1;
     }
 
+    /// <summary>Counts the innermost axis in fours. Its extent is a multiple of four.</summary>
+    public void TakeQuads()
+    {
+        var inner = Rank - 1;
+        _extents[inner] /= 4;
+        Count /= 4;
+        for (var i = 0; i < Operands; i++) _strides[inner * Operands + i] *= 4;
+    }
+
     /// <summary>Adds an axis inside those there are.</summary>
     public void Append(int extent, long s0, long s1 = 0, long s2 = 0, long s3 = 0)
     {
