@@ -5,6 +5,7 @@ using PtxEmulator.Checks;
 using PtxEmulator.Execution;
 using PtxEmulator.Memory;
 using PtxEmulator.Parsing;
+using PtxEmulator.Statistics;
 
 namespace PtxEmulator;
 
@@ -21,6 +22,7 @@ internal sealed class EmulatedDriver : ICudaDriver
 
     private readonly ConcurrentDictionary<nint, LoadedModule> _modules = new();
     private readonly ConcurrentDictionary<nint, (LoadedModule Module, string Name)> _functions = new();
+    private readonly ConcurrentDictionary<string, KernelStatistics> _statistics = new();
     private long _handles;
 
     /// <summary>The card's memory.</summary>
@@ -35,6 +37,12 @@ internal sealed class EmulatedDriver : ICudaDriver
     /// <inheritdoc/>
     public (string Name, int Major, int Minor, long MemoryBytes, int DriverVersion) Describe() =>
         ("Emulated card", Capability / 10, Capability % 10, 8L << 30, 11000);
+
+    /// <summary>Whether launches are counted from now on; it costs about a third of the speed.</summary>
+    public bool CollectsStatistics { get; set; }
+
+    /// <summary>What was counted, by kernel.</summary>
+    public IReadOnlyDictionary<string, KernelStatistics> Statistics => _statistics;
 
     private nint NextHandle() => (nint)Interlocked.Increment(ref _handles);
 
@@ -94,22 +102,6 @@ internal sealed class EmulatedDriver : ICudaDriver
         }
 
         return (region, offset);
-    }
-
-    /// <summary>Memory as the emulated libraries (cuBLAS, cuFFT) read it: bounds and written bytes are checked.</summary>
-    public unsafe Span<byte> Reach(DevicePointer pointer, long bytes, bool isWritten, string what)
-    {
-        var (region, offset) = Locate(pointer, bytes, what);
-        if (isWritten)
-        {
-            new Span<byte>(region.States + offset, checked((int)bytes)).Fill(ByteState.Written);
-        }
-        else if (!region.IsWritten(offset, bytes))
-        {
-            throw new KernelFinding(FindingKind.UninitializedMemory, $"{what} reads bytes of {region.What} that nobody has written");
-        }
-
-        return new Span<byte>(region.Host + offset, checked((int)bytes));
     }
 
     /// <inheritdoc/>
@@ -172,7 +164,8 @@ internal sealed class EmulatedDriver : ICudaDriver
             _serials = checked(_serials + (uint)blocks + 1);
         }
 
-        new Launch(program, shape, Memory, parameters, serial, StepLimit).Run();
+        var statistics = CollectsStatistics ? _statistics.GetOrAdd(name, _ => new KernelStatistics()) : null;
+        new Launch(program, shape, Memory, parameters, serial, StepLimit, statistics).Run();
         parameters?.Free();
     }
 

@@ -13,6 +13,7 @@ internal sealed unsafe class Atomic(Place place, Slot? result, Slot a, Slot b, A
 
     public override void Execute(Warp warp, uint mask)
     {
+        Count(warp, mask, true);
         byte* addresses = Place.Address.At(warp), pa = a.At(warp), pb = b.At(warp);
         var bytes = Place.Bytes;
         while (mask != 0)

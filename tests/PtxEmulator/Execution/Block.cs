@@ -35,6 +35,9 @@ internal sealed unsafe class Block
     /// <summary>Clock of the last barrier.</summary>
     public uint BarrierClock { get; private set; }
 
+    /// <summary>Stamps of this block below this are of before the last barrier.</summary>
+    public ulong BarrierFloor { get; private set; }
+
     /// <summary>Stamps of shared memory below this are of other blocks, of global memory of other launches.</summary>
     public ulong SharedFloor { get; private set; }
     public ulong LaunchFloor { get; private set; }
@@ -48,7 +51,7 @@ internal sealed unsafe class Block
         _index = (x, y, z);
         Serial = _launch.Serial + 1 + linear;
         BarrierClock = 0;
-        SharedFloor = Stamps.Floor(Serial, 0);
+        BarrierFloor = SharedFloor = Stamps.Floor(Serial, 0);
         LaunchFloor = Stamps.Floor(_launch.Serial, 0);
         var program = _launch.Program;
         if (Shared is not null)
@@ -118,7 +121,12 @@ internal sealed unsafe class Block
 
             Barriers++;
             var clock = _warps.Max(w => w.Clock) + 1;
-            if (expected == 0) BarrierClock = clock;
+            if (expected == 0)
+            {
+                BarrierClock = clock;
+                BarrierFloor = Stamps.Floor(Serial, clock);
+            }
+
             foreach (var warp in group.ToArray()) warp.Release(clock);
             return;
         }

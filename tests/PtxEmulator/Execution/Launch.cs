@@ -1,15 +1,19 @@
 using Edifice.Engine.Cuda.Driver;
 using PtxEmulator.Memory;
+using PtxEmulator.Statistics;
 
 namespace PtxEmulator.Execution;
 
 /// <summary>One launch of a kernel.</summary>
-internal sealed class Launch(KernelProgram program, LaunchShape shape, GlobalMemory memory, Region? parameters, uint serial, long stepLimit)
+internal sealed class Launch(KernelProgram program, LaunchShape shape, GlobalMemory memory, Region? parameters, uint serial, long stepLimit, KernelStatistics? statistics)
 {
     public KernelProgram Program => program;
     public LaunchShape Shape => shape;
     public GlobalMemory Memory => memory;
     public Region? Parameters => parameters;
+
+    /// <summary>Where to count; null if nobody asked.</summary>
+    public KernelStatistics? Statistics => statistics;
 
     /// <summary>A block number no block has; the launch's blocks have those behind it.</summary>
     public uint Serial => serial;
@@ -18,7 +22,7 @@ internal sealed class Launch(KernelProgram program, LaunchShape shape, GlobalMem
     public long StepLimit => stepLimit;
 
     /// <summary>Runs all blocks, in order.</summary>
-    public Block Run()
+    public void Run()
     {
         var block = new Block(this);
         uint linear = 0;
@@ -30,7 +34,7 @@ internal sealed class Launch(KernelProgram program, LaunchShape shape, GlobalMem
             }
         }
 
-        return block;
+        statistics?.AddLaunch(linear, block.Steps, block.LaneSteps, block.Barriers);
     }
 }
 

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using PtxEmulator.Checks;
 using PtxEmulator.Memory;
 using PtxEmulator.Parsing;
+using PtxEmulator.Statistics;
 
 namespace PtxEmulator.Execution;
 
@@ -105,6 +106,25 @@ internal abstract unsafe class MemoryStep(Place place) : Step
     }
 
     protected abstract string What { get; }
+
+    /// <summary>Notes an access for the statistics, if somebody wants them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    protected void Count(Warp warp, uint mask, bool isWrite)
+    {
+        if (warp.Block.Launch.Statistics is { } statistics) Note(statistics, warp, mask, isWrite);
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Note(KernelStatistics statistics, Warp warp, uint mask, bool isWrite)
+    {
+        Span<ulong> addresses = stackalloc ulong[32];
+        var count = 0;
+        var lanes = place.Address.At(warp);
+        while (mask != 0) addresses[count++] = AddressOf(lanes, Lanes.Next(ref mask));
+        var space = place.Space == StateSpace.Generic && addresses[0] >> 60 <= 1 ? addresses[0] >> 60 == 1 ? StateSpace.Shared : StateSpace.Global : place.Space;
+        if (space == StateSpace.Global) statistics.AddGlobal(Line, addresses[..count], place.Bytes, isWrite);
+        else if (space == StateSpace.Shared) statistics.AddShared(Line, addresses[..count], place.Bytes, isWrite);
+    }
 
     private KernelFinding OutOfBounds(Warp warp, int lane, ulong address, string memory, long length) =>
         warp.Finding(FindingKind.OutOfBounds, this, lane, $"{What} {place.Bytes} bytes at 0x{address:x} of {memory}, which has {length} bytes");
