@@ -357,8 +357,7 @@ internal sealed partial class Lowering
         var c = isMad ? In(3, wide) : a;
         Add(type switch
         {
-            ScalarType.U32 => Wide<uint, ulong>(d, a, b, c, isMad),
-            ScalarType.S32 => Wide<int, long>(d, a, b, c, isMad),
+            ScalarType.U32 or ScalarType.S32 => new WideMultiply(d, a, b, c, type == ScalarType.S32, isMad),
             ScalarType.U16 => Wide<ushort, uint>(d, a, b, c, isMad),
             _ => Wide<short, int>(d, a, b, c, isMad),
         });

@@ -94,6 +94,15 @@ internal sealed partial class Lowering
         Operands(3);
         var type = _source.Type;
         Slot d = Out(0, type), a = In(1, type), b = In(2, ScalarType.U32);
+        if (_source.Operands[2] is IntegerOperand by && by.Bits < (ulong)type.Bits() && type.Bits() >= 32)
+        {
+            var isLeft = _source.Opcode == "shl";
+            Add(type.Bits() == 32
+                ? type.IsSigned() ? new ConstantShift<int>(d, a, (int)by.Bits, isLeft, true) : new ConstantShift<uint>(d, a, (int)by.Bits, isLeft, false)
+                : type.IsSigned() ? new ConstantShift<long>(d, a, (int)by.Bits, isLeft, true) : new ConstantShift<ulong>(d, a, (int)by.Bits, isLeft, false));
+            return;
+        }
+
         if (_source.Opcode == "shl")
         {
             Add(type.Bits() switch
@@ -258,8 +267,8 @@ internal sealed partial class Lowering
         {
             (ScalarType.F64, ScalarType.F32, _) when !IsFlushed && !IsSaturated => new Lane1<float, double, Widen>(d, a),
             (ScalarType.F32, ScalarType.F64, Rounding.Nearest) when !IsFlushed && !IsSaturated => new Lane1<double, float, NarrowToSingle>(d, a),
-            (ScalarType.U64, ScalarType.U32, _) when !IsSaturated => new Lane1<uint, ulong, ZeroExtend>(d, a),
-            (ScalarType.S64, ScalarType.S32, _) when !IsSaturated => new Lane1<int, long, SignExtend>(d, a),
+            (ScalarType.U64 or ScalarType.S64, ScalarType.U32 or ScalarType.S32, _) when !IsSaturated && !IsWide(_source.Operands[1], from) =>
+                new ExtendTo64(d, a, from == ScalarType.S32),
             (ScalarType.U32 or ScalarType.S32, ScalarType.U64 or ScalarType.S64, _) when !IsSaturated && !isWide => new Lane1<ulong, uint, Truncate>(d, a),
             (ScalarType.F32, ScalarType.S32, Rounding.Nearest) when !IsSaturated => new Lane1<int, float, ToFloat<int>>(d, a),
             (ScalarType.F32, ScalarType.U32, Rounding.Nearest) when !IsSaturated => new Lane1<uint, float, ToFloat<uint>>(d, a),
@@ -284,16 +293,6 @@ internal readonly struct Widen : ILane1<float, double>
 internal readonly struct NarrowToSingle : ILane1<double, float>
 {
     public static float Invoke(double a) => (float)a;
-}
-
-internal readonly struct ZeroExtend : ILane1<uint, ulong>
-{
-    public static ulong Invoke(uint a) => a;
-}
-
-internal readonly struct SignExtend : ILane1<int, long>
-{
-    public static long Invoke(int a) => a;
 }
 
 internal readonly struct Truncate : ILane1<ulong, uint>
