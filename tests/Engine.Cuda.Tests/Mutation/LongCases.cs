@@ -22,6 +22,15 @@ internal static class LongCases
         Of("causal_conv1d", "causal_conv1d", "{}", ("x", Normal(2, 150, 35)), ("weight", Normal(35, 4)), ("bias", Normal(35))),
         Of("sdpa", "sdpa", """{"causal": true}""", ("q", Normal(1, 140, 2, 20)), ("k", Normal(1, 140, 1, 20)), ("v", Normal(1, 140, 1, 24))),
         Of("sdpa of 64 channels", "sdpa", "{}", ("q", Normal(1, 70, 1, 64)), ("k", Normal(1, 75, 1, 64)), ("v", Normal(1, 75, 1, 64))),
+        Of("sdpa of wide heads", "sdpa", """{"causal": true, "window_size": 40, "alibi": true}""", ("q", Normal(1, 35, 2, 70)), ("k", Normal(1, 40, 2, 70)), ("v", Normal(1, 40, 2, 150))),
+        Of("sdpa of wide keys", "sdpa", "{}", ("q", Normal(1, 5, 1, 150)), ("k", Normal(1, 36, 1, 150)), ("v", Normal(1, 36, 1, 3))),
+        Of("sdpa beside hidden keys that are NaN", "sdpa", "{}", ("q", Normal(1, 34, 2, 20)), ("k", NotANumberThen(Normal(1, 36, 1, 20))), ("v", NotANumberThen(Normal(1, 36, 1, 130))),
+            ("key_mask", () => Tensor.Arange(38).Unsqueeze(0) >= 2)),
+        Of("sdpa after queries that see nothing and are NaN", "sdpa", """{"causal": true, "query_offset": -2}""", ("q", NotANumberThen(Normal(1, 40, 1, 130))), ("k", Normal(1, 36, 1, 130)), ("v", Normal(1, 36, 1, 5))),
+        Of("wkv7", "wkv7", "{}", ("r", Normal(1, 19, 2, 40)), ("log_w", Negative(Unit(1, 19, 2, 40))), ("k", Small(Normal(1, 19, 2, 40))), ("v", Normal(1, 19, 2, 70)),
+            ("a", Small(Normal(1, 19, 2, 40))), ("b", Small(Normal(1, 19, 2, 40))), ("initial_state", Normal(1, 2, 40, 70))),
+        Of("gla", "gla", "{}", ("q", Normal(1, 35, 1, 33)), ("k", Small(Normal(1, 35, 1, 33))), ("v", Normal(1, 35, 1, 9)), ("g", Negative(Unit(1, 35, 1, 33))), ("initial_state", Normal(1, 1, 33, 9))),
+        Of("retention", "retention", """{"gamma": [0.5, 0.9]}""", ("q", Normal(2, 20, 2, 8)), ("k", Small(Normal(2, 20, 2, 8))), ("v", Normal(2, 20, 2, 17))),
         Of("dropout", "dropout", """{"p": 0.3, "seed": 5}""", ("x", Normal(3001))),
         Of("linear with gelu", "linear", """{"activation": "gelu"}""", ("x", Normal(70, 9)), ("weight", Normal(12, 9)), ("bias", Normal(12))),
         Of("linear with silu", "linear", """{"activation": "silu"}""", ("x", Normal(70, 9)), ("weight", Normal(13, 9)), ("bias", Normal(13))),
@@ -45,6 +54,17 @@ internal static class LongCases
         public static Func<Tensor> Normal(params int[] shape) => () => Tensor.Randn(shape, DType.Float64);
 
         public static Func<Tensor> Unit(params int[] shape) => () => Tensor.Rand(shape, DType.Float64);
+
+        public static Func<Tensor> Small(Func<Tensor> x) => () => x() * 0.2;
+
+        public static Func<Tensor> Negative(Func<Tensor> x) => () => -x();
+
+        /// <summary>Two positions of NaN before those of <paramref name="x"/>.</summary>
+        public static Func<Tensor> NotANumberThen(Func<Tensor> x) => () =>
+        {
+            var rest = x();
+            return Tensor.Cat([Tensor.Full([rest.Size(0), 2, rest.Size(2), rest.Size(3)], double.NaN, rest.DType), rest], 1);
+        };
 
         public static Func<Tensor> Whole(int bound, params int[] shape) => () => (Tensor.Rand(shape, DType.Float64) * bound).To(DType.Int64);
     }
