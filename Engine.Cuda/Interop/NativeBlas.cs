@@ -84,9 +84,10 @@ internal sealed unsafe class NativeBlas(NativeDriver driver) : IDeviceBlas
         if (status != 0) throw Failure(status, $"{doing} ({p})");
     }
 
-    /// <summary>A failure on the card shows in the driver as well: its words come first where it has any.</summary>
+    /// <summary>A lost context shows here as a failure of cuBLAS: then the driver is asked, and says so.</summary>
     private CudaException Failure(int status, string doing)
     {
+        if (status is 11 or 13 or 14) driver.Synchronize(new StreamHandle(_stream));
         var name = status switch
         {
             1 => "CUBLAS_STATUS_NOT_INITIALIZED",

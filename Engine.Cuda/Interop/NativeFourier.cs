@@ -37,7 +37,7 @@ internal sealed unsafe class NativeFourier(NativeDriver driver) : IDeviceFourier
                 TransformKind.Inverse => (wide ? _complexDouble : _complexSingle)(handle, from, to, Inverse),
                 TransformKind.RealForward => (wide ? _realDouble : _realSingle)(handle, from, to),
                 _ => (wide ? _inverseDouble : _inverseSingle)(handle, from, to),
-            }, "transforming", plan);
+            }, "transforming", plan, stream);
         }
     }
 
@@ -60,8 +60,8 @@ internal sealed unsafe class NativeFourier(NativeDriver driver) : IDeviceFourier
             status = Make(plan, &handle);
         }
 
-        Check(status, "planning", plan);
-        Check(_setStream(handle, stream.Value), "setting the stream", plan);
+        Check(status, "planning", plan, stream);
+        Check(_setStream(handle, stream.Value), "setting the stream", plan, stream);
         if (_plans.Count == Kept)
         {
             driver.Synchronize(stream);
@@ -119,9 +119,11 @@ internal sealed unsafe class NativeFourier(NativeDriver driver) : IDeviceFourier
         _open = true;
     }
 
-    private void Check(int status, string doing, in TransformPlan plan)
+    /// <summary>A lost context shows here as a failure of cuFFT: then the driver is asked, and says so.</summary>
+    private void Check(int status, string doing, in TransformPlan plan, StreamHandle stream)
     {
         if (status == 0) return;
+        if (status is 5 or 6) driver.Synchronize(stream);
         var name = status switch
         {
             1 => "CUFFT_INVALID_PLAN",

@@ -32,7 +32,7 @@ internal static partial class KernelSource
     {
         var result = new StringBuilder(text.Length);
         Append(text, type == DType.Float64, result, [], new Macros());
-        return result.ToString();
+        return Inlining.Apply(result.ToString());
     }
 
     private static void Append(string text, bool wide, StringBuilder result, HashSet<string> used, Macros macros)

@@ -35,6 +35,14 @@ public class DepthwiseConvTests
     }
 
     [Fact]
+    public void Segments_that_change_within_a_window_are_the_cpus()
+    {
+        var segments = Operand.Of([.. Enumerable.Range(0, 2 * 75).Select(i => (double)(i / 7))], 2, 75) with { Type = DType.Int32 };
+        foreach (var type in KernelPair.Floats)
+            foreach (var left in new[] { 1, 3 }) Agree(type, 2, 75, 75 - (3 - left), 5, 4, left, segments, 11);
+    }
+
+    [Fact]
     public void A_tap_that_is_left_out_does_not_count_even_with_an_infinite_weight()
     {
         var x = Operand.Normal(1, 1, 1, 6, 2);

@@ -64,6 +64,16 @@ internal sealed record Operand(DType? Type, double[] Values, int[] Dims)
 /// <summary>A kernel of the contract on the card beside the CPU's.</summary>
 internal static class KernelPair
 {
+    private static readonly AsyncLocal<Device?> s_card = new();
+
+    /// <summary>Runs tests on another card than <see cref="TestCard"/>.</summary>
+    public static void On(Device card, Action tests)
+    {
+        s_card.Value = card;
+        try { tests(); }
+        finally { s_card.Value = null; }
+    }
+
     /// <summary>Both float types.</summary>
     public static readonly DType[] Floats = [DType.Float32, DType.Float64];
 
@@ -80,7 +90,7 @@ internal static class KernelPair
         DType type, double roundings, double scale, Operand?[] inputs, int[]?[] results, Action<IBackend, Tensor?[], Tensor?[]> call, int offset = 0)
     {
         var expected = Run(type, Device.Cpu, inputs, results, call, offset);
-        var actual = Run(type, TestCard.Device, inputs, results, call, offset);
+        var actual = Run(type, s_card.Value ?? TestCard.Device, inputs, results, call, offset);
         var epsilon = type == DType.Float32 ? Math.Pow(2, -23) : Math.Pow(2, -52);
         for (var r = 0; r < expected.Length; r++)
         {

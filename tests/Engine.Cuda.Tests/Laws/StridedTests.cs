@@ -63,14 +63,14 @@ public class StridedTests
         Agree(x, DType.Int32, t => t.Sort(axis, descending: true).Indices, 0);
     }
 
-    [Property(MaxTest = 60)]
+    [Fact]
     public void Matrix_products_read_any_strides()
     {
         Prop.ForAll(Arb.From(Products()), p =>
         {
             foreach (var (dtype, tolerance) in new[] { (DType.Float32, 1e-5), (DType.Float64, 1e-13) })
                 Agree(p.A, p.B, dtype, (a, b) => a.MatMul(b), tolerance);
-        }).QuickCheckThrowOnFailure();
+        }).Check(Config.QuickThrowOnFailure.WithMaxTest(60));
     }
 
     private static Gen<(TensorCase A, TensorCase B)> Products() =>

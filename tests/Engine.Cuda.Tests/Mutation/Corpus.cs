@@ -5,8 +5,8 @@ using Edifice.Nn;
 
 namespace Edifice.Engine.Cuda.Tests.Mutation;
 
-/// <summary>What is run to find a defect: the golden cases of ops, the samples of the op table, and cases as long as the kernels'
-/// tiles ask for, in both float types.</summary>
+/// <summary>What is run to find a defect: the golden cases of ops, the samples of the op table, cases as long as the kernels'
+/// tiles ask for, in both float types, and single kernels beside the CPU's.</summary>
 internal static class Corpus
 {
     /// <summary>Cases as functions of the device; each throws where a result is wrong.</summary>
@@ -22,7 +22,7 @@ internal static class Corpus
                     var at = i;
                     var relative = dtype == DType.Float32 ? 1e-4 : 1e-11;
                     Lazy<OpCase> sample = new(() => OpSamples.Of(op).ElementAt(at).Select((_, x) => x.DType.IsFloating() ? x.To(dtype) : x));
-                    Lazy<List<(string, double[])>> expected = new(() => op.Measure(sample.Value));
+                    Lazy<List<(string, double[])>> expected = new(() => op.Measure(sample.Value.Select((_, x) => x.Clone())));
                     cases.Add(($"{op.Name} {at} {dtype}", device =>
                         OpSamples.AssertClose(expected.Value, op.Measure(sample.Value.Select((_, x) => x.To(device))), relative, op.Name)));
                 }
@@ -43,6 +43,7 @@ internal static class Corpus
             }
         }
 
+        foreach (var (name, run) in KernelPairCases.All) cases.Add((name, device => KernelPair.On(device, run)));
         return cases;
     }
 }

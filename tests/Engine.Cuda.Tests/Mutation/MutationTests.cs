@@ -16,7 +16,7 @@ public class MutationTests(ITestOutputHelper output)
     /// <summary>How many mutants a plain run plants; the variable asks for another number, 0 for all.</summary>
     private const int Planted = 60;
 
-    private const string PlantedVariable = "EDIFICE_MUTANTS";
+    private const string PlantedVariable = "EDIFICE_MUTANTS", ModuleVariable = "EDIFICE_MUTANTS_OF";
     private const double Wanted = 0.95;
     private const int Index = 96;
 
@@ -43,7 +43,8 @@ public class MutationTests(ITestOutputHelper output)
             }
         }
 
-        var mutants = users.Keys.Order(StringComparer.Ordinal).SelectMany(text => Mutant.Of(text).Select(m => (Original: text, Mutant: m))).ToArray();
+        var module = Environment.GetEnvironmentVariable(ModuleVariable) ?? "";
+        var mutants = users.Keys.Where(text => Name(text).Contains(module, StringComparison.Ordinal)).Order(StringComparer.Ordinal).SelectMany(text => Mutant.Of(text).Select(m => (Original: text, Mutant: m))).ToArray();
         var planted = int.TryParse(Environment.GetEnvironmentVariable(PlantedVariable), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : Planted;
         var stride = planted == 0 ? 1 : Math.Max(1, mutants.Length / planted);
         var missed = new List<string>();
