@@ -7,7 +7,9 @@ namespace PtxEmulator.Tests;
 
 public class KernelFilesTests
 {
-    public static IEnumerable<object[]> Files => KernelSource.Files.SelectMany(f => new object[][] { [f, false], [f, true] });
+    /// <summary>All but the one file that is loaded for double whatever the tensor's type.</summary>
+    public static IEnumerable<object[]> Files =>
+        KernelSource.Files.SelectMany(f => new object[][] { [f, false], [f, true] }).Where(f => f is not ["random", false]);
 
     [Theory]
     [MemberData(nameof(Files))]

@@ -97,37 +97,21 @@ internal sealed unsafe class Block
     /// <summary>Lets the warps that wait go on, once enough have come.</summary>
     private void PassBarrier()
     {
-        var first = _warps.First(w => w.Status == WarpStatus.Waiting);
-        foreach (var group in _warps.Where(w => w.Status == WarpStatus.Waiting).GroupBy(w => w.Barrier!.Barrier))
+        var first = Array.Find(_warps, w => w.Status == WarpStatus.Waiting)!;
+        for (var i = first.Index; i < _warps.Length; i++)
         {
-            var expected = group.First().Barrier!.BarrierThreads;
-            var waiting = expected == 0 ? group.Count() : group.Sum(_ => 32);
-            if (expected == 0)
+            if (_warps[i].Status != WarpStatus.Waiting) continue;
+            var barrier = _warps[i].Barrier!;
+            var waiting = 0;
+            foreach (var warp in _warps)
             {
-                var missing = Array.Find(_warps, w => w.Status == WarpStatus.Done || w.Alive != FullMask(w));
-                if (missing is not null)
-                {
-                    throw Finding(
-                        FindingKind.BarrierDivergence, first.Barrier!.Line, first.Index * 32,
-                        $"waits at barrier {group.Key} for threads of warp {missing.Index} that have exited");
-                }
-
-                if (waiting != _warps.Length) continue;
-            }
-            else if (waiting < expected)
-            {
-                continue;
+                if (warp.Status == WarpStatus.Waiting && warp.Barrier!.Barrier == barrier.Barrier) waiting++;
+                else if (barrier.BarrierThreads == 0 && warp.Status == WarpStatus.Done) throw Missing(first, barrier, warp);
+                if (barrier.BarrierThreads == 0 && warp.Alive != warp.Lanes) throw Missing(first, barrier, warp);
             }
 
-            Barriers++;
-            var clock = _warps.Max(w => w.Clock) + 1;
-            if (expected == 0)
-            {
-                BarrierClock = clock;
-                BarrierFloor = Stamps.Floor(Serial, clock);
-            }
-
-            foreach (var warp in group.ToArray()) warp.Release(clock);
+            if (waiting < (barrier.BarrierThreads == 0 ? _warps.Length : barrier.BarrierThreads / 32)) continue;
+            Pass(barrier);
             return;
         }
 
@@ -136,50 +120,87 @@ internal sealed unsafe class Block
             $"waits at barrier {first.Barrier.Barrier} for warps that wait elsewhere or have exited");
     }
 
-    private uint FullMask(Warp warp)
+    private KernelFinding Missing(Warp first, ControlStep barrier, Warp missing) => Finding(
+        FindingKind.BarrierDivergence, first.Barrier!.Line, first.Index * 32,
+        $"waits at barrier {barrier.Barrier} for threads of warp {missing.Index} that have exited");
+
+    private void Pass(ControlStep barrier)
     {
-        var count = Math.Min(32, _threads - warp.Index * 32);
-        return count == 32 ? Lanes.All : (1u << count) - 1;
+        Barriers++;
+        uint clock = 0;
+        foreach (var warp in _warps) clock = Math.Max(clock, warp.Clock + 1);
+        if (barrier.BarrierThreads == 0)
+        {
+            BarrierClock = clock;
+            BarrierFloor = Stamps.Floor(Serial, clock);
+        }
+
+        foreach (var warp in _warps)
+        {
+            if (warp.Status == WarpStatus.Waiting && warp.Barrier!.Barrier == barrier.Barrier) warp.Release(clock);
+        }
     }
 
     private void SetSpecials(Warp warp)
     {
-        var shape = _launch.Shape;
         foreach (var (name, offset) in _launch.Program.Specials)
         {
             var lanes = warp.Registers + offset;
-            for (uint lane = 0; lane < 32; lane++)
+            if (SpecialRegisters.Type(name) == ScalarType.U64)
             {
-                var thread = (uint)warp.Index * 32 + lane;
-                var value = name switch
-                {
-                    "%tid.x" => thread % shape.BlockX,
-                    "%tid.y" => thread / shape.BlockX % shape.BlockY,
-                    "%tid.z" => thread / (shape.BlockX * shape.BlockY),
-                    "%ntid.x" => shape.BlockX,
-                    "%ntid.y" => shape.BlockY,
-                    "%ntid.z" => shape.BlockZ,
-                    "%ctaid.x" => _index.X,
-                    "%ctaid.y" => _index.Y,
-                    "%ctaid.z" => _index.Z,
-                    "%nctaid.x" => shape.GridX,
-                    "%nctaid.y" => shape.GridY,
-                    "%nctaid.z" => shape.GridZ,
-                    "%laneid" => lane,
-                    "%warpid" => (uint)warp.Index,
-                    "%nwarpid" => (uint)_warps.Length,
-                    "%lanemask_eq" => 1u << (int)lane,
-                    "%lanemask_lt" => (1u << (int)lane) - 1,
-                    "%lanemask_le" => (2u << (int)lane) - 1,
-                    "%lanemask_gt" => ~((2u << (int)lane) - 1),
-                    "%lanemask_ge" => ~((1u << (int)lane) - 1),
-                    "%nsmid" => 1u,
-                    _ => 0u,
-                };
-                if (SpecialRegisters.Type(name) == ScalarType.U64) ((ulong*)lanes)[lane] = value;
-                else ((uint*)lanes)[lane] = value;
+                new Span<ulong>(lanes, 32).Clear();
+                continue;
             }
+
+            if (OfBlock(name, warp) is { } value)
+            {
+                new Span<uint>(lanes, 32).Fill(value);
+                continue;
+            }
+
+            for (var lane = 0; lane < 32; lane++) ((uint*)lanes)[lane] = OfLane(name, (uint)warp.Index * 32, lane);
         }
+    }
+
+    /// <summary>A special register that all lanes of a warp see alike; null for others.</summary>
+    private uint? OfBlock(string name, Warp warp)
+    {
+        var shape = _launch.Shape;
+        return name switch
+        {
+            "%ntid.x" => shape.BlockX,
+            "%ntid.y" => shape.BlockY,
+            "%ntid.z" => shape.BlockZ,
+            "%ctaid.x" => _index.X,
+            "%ctaid.y" => _index.Y,
+            "%ctaid.z" => _index.Z,
+            "%nctaid.x" => shape.GridX,
+            "%nctaid.y" => shape.GridY,
+            "%nctaid.z" => shape.GridZ,
+            "%warpid" => (uint)warp.Index,
+            "%nwarpid" => (uint)_warps.Length,
+            "%nsmid" => 1,
+            "%smid" or "%clock" => 0,
+            _ => null,
+        };
+    }
+
+    private uint OfLane(string name, uint first, int lane)
+    {
+        var shape = _launch.Shape;
+        var thread = first + (uint)lane;
+        return name switch
+        {
+            "%tid.x" => thread % shape.BlockX,
+            "%tid.y" => thread / shape.BlockX % shape.BlockY,
+            "%tid.z" => thread / (shape.BlockX * shape.BlockY),
+            "%laneid" => (uint)lane,
+            "%lanemask_eq" => 1u << lane,
+            "%lanemask_lt" => (1u << lane) - 1,
+            "%lanemask_le" => uint.MaxValue >> (31 - lane),
+            "%lanemask_gt" => ~(uint.MaxValue >> (31 - lane)),
+            _ => ~((1u << lane) - 1),
+        };
     }
 
     public KernelFinding Finding(FindingKind kind, int line, int thread, string message)

@@ -16,7 +16,7 @@ internal sealed partial class PtxParser
         _function = new PtxFunction("", isEntry, line);
         List<object> results = [];
         if (!isEntry && Current.Is('(')) results = ParseParameters();
-        var name = ExpectName();
+        var name = ExpectNewName();
         var function = new PtxFunction(name, isEntry, line);
         function.Registers.AddRange(_function.Registers);
         _function = function;
@@ -74,14 +74,14 @@ internal sealed partial class PtxParser
             {
                 if (_function.IsEntry) throw Error("parameters of an .entry are in .param space");
                 var type = ParseVariableType().Type;
-                result.Add(DeclareRegister(ExpectName(), type));
+                result.Add(DeclareRegister(ExpectNewName(), type));
                 continue;
             }
 
             if (!TryDirective("param")) throw Error($"expected .param or .reg, found {Current}");
             var (scalar, alignment, vector) = ParseVariableType();
             var line = Current.Line;
-            var name = ExpectName();
+            var name = ExpectNewName();
             var elements = 1L;
             if (TryTake('['))
             {
@@ -159,7 +159,7 @@ internal sealed partial class PtxParser
 
         if (Current.Kind == TokenKind.Identifier && _tokens[_at + 1].Is(':'))
         {
-            var label = Take().Text;
+            var label = ExpectNewName();
             _at++;
             if (!_function.Labels.TryAdd(label, _function.Instructions.Count)) throw Error($"label {label} stands twice in {_function.Name}");
             return;
@@ -177,7 +177,7 @@ internal sealed partial class PtxParser
                 var type = ParseVariableType().Type;
                 do
                 {
-                    var name = ExpectName();
+                    var name = ExpectNewName();
                     if (!TryTake('<'))
                     {
                         DeclareRegister(name, type);

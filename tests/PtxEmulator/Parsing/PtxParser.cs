@@ -50,6 +50,13 @@ internal sealed partial class PtxParser
         return Take().Text;
     }
 
+    /// <summary>A name that is declared here.</summary>
+    private string ExpectNewName()
+    {
+        if (Keywords.Contains(Current.Text)) throw Error($"{Current.Text} is the name of an instruction and cannot be declared");
+        return ExpectName();
+    }
+
     private void ParseModule()
     {
         if (!TryDirective("version")) throw Error($"a module begins with .version, not {Current}");
@@ -140,7 +147,7 @@ internal sealed partial class PtxParser
         do
         {
             var line = Current.Line;
-            var name = ExpectName();
+            var name = ExpectNewName();
             var elements = 1L;
             var isDynamic = false;
             while (TryTake('['))
