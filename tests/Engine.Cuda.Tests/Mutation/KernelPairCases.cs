@@ -40,6 +40,7 @@ internal static class KernelPairCases
         ("long scans", () => new LinearScanTests().Scans_of_any_shape_are_the_cpus_forward_and_backward(2, 203, 5)),
         ("scans of wide tensors", () => new LinearScanTests().Scans_of_any_shape_are_the_cpus_forward_and_backward(2, 3, 300)),
         ("scans beyond the range", () => new LinearScanTests().Products_of_factors_beyond_the_range_do_not_spoil_states_within_it()),
+        ("scans step by step", () => new LinearScanTests().Chunks_whose_factors_leave_the_range_together_are_run_through_step_by_step()),
         ("scans of zeros", () => new LinearScanTests().Factors_of_zero_begin_anew_even_after_infinity()),
         ("units", () => new RgLruTests().Units_of_any_shape_are_the_cpus_forward_and_backward(2, 70, 3)),
         ("long units", () => new RgLruTests().Units_of_any_shape_are_the_cpus_forward_and_backward(2, 203, 5)),
