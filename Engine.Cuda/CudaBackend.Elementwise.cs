@@ -1,4 +1,5 @@
 using Edifice.Engine.Backends;
+using Edifice.Engine.Cuda.Driver;
 using Edifice.Engine.Cuda.Kernels;
 
 namespace Edifice.Engine.Cuda;
@@ -160,7 +161,7 @@ public sealed partial class CudaBackend
             threads = axes.Count;
         }
 
-        var kernel = Generated(key with { Rank = layout.Code }, GenerateElementwise.Entry, k => GenerateElementwise.Text(make(k), ElementwiseLayout.Of(k.Rank), k.Type));
+        var kernel = _generated.TryGetValue(key with { Rank = layout.Code }, out var known) ? known : GenerateKernel(key with { Rank = layout.Code }, make);
         var arguments = new KernelArguments();
         arguments.Add(y);
         if (a is not null) arguments.Add(a);
@@ -181,6 +182,10 @@ public sealed partial class CudaBackend
 
         static bool IsFlat(Tensor? t) => t is null || (t.IsContiguous && Address(t).Address % QuadAlignment(t) == 0);
     }
+
+    // Apart, so that a launch of a known kernel makes no closure.
+    private FunctionHandle GenerateKernel(GeneratedKernel key, Func<GeneratedKernel, ElementwiseOperator> make) =>
+        Generated(key, GenerateElementwise.Entry, k => GenerateElementwise.Text(make(k), ElementwiseLayout.Of(k.Rank), k.Type));
 
     private static ulong QuadAlignment(Tensor t) => (ulong)Math.Min(16, 4 * t.DType.SizeOf());
 

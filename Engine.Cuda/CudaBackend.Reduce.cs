@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Edifice.Engine.Backends;
 using Edifice.Engine.Cuda.Driver;
 using Edifice.Engine.Cuda.Kernels;
@@ -11,8 +12,9 @@ public sealed partial class CudaBackend
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(y);
-        if (Operators.Reduction(kernel, x.DType) is null) throw NoKernel(kernel, x);
-        RunReduction(new("reduce", (int)kernel, x.DType), static key => Operators.Reduction((ReduceKernel)key.Operator, key.Type)!, x, axes, y, p);
+        var key = new GeneratedKernel("reduce", (int)kernel, x.DType);
+        var op = _reductions.GetOrAdd(key, static k => Operators.Reduction((ReduceKernel)k.Operator, k.Type)) ?? throw NoKernel(kernel, x);
+        RunReduction(key, op, x, axes, y, p);
     }
 
     /// <inheritdoc/>
@@ -20,8 +22,10 @@ public sealed partial class CudaBackend
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(y);
-        if (Operators.FirstExtreme(max, x.DType) is null) throw TensorException.For("ArgReduce", "compares only f32, f64, i32 and i64: convert with To", x);
-        RunReduction(new("arg_reduce", max ? 1 : 0, x.DType), static key => Operators.FirstExtreme(key.Operator == 1, key.Type)!, x, [axis], y, 0);
+        var key = new GeneratedKernel("arg_reduce", max ? 1 : 0, x.DType);
+        var op = _reductions.GetOrAdd(key, static k => Operators.FirstExtreme(k.Operator == 1, k.Type))
+            ?? throw TensorException.For("ArgReduce", "compares only f32, f64, i32 and i64: convert with To", x);
+        RunReduction(key, op, x, [axis], y, 0);
     }
 
     // What one launch should have at least, and the entries below which a segment is not worth its merging. Of the shape alone, not
@@ -29,7 +33,9 @@ public sealed partial class CudaBackend
     private const long BlocksWanted = 1024;
     private const int WarpEntries = 512, BlockSegment = 4096, ColumnSegment = 64;
 
-    private void RunReduction(GeneratedKernel key, Func<GeneratedKernel, ReduceOperator> make, Tensor x, ReadOnlySpan<int> axes, Tensor y, double p)
+    private readonly ConcurrentDictionary<GeneratedKernel, ReduceOperator?> _reductions = new();
+
+    private void RunReduction(GeneratedKernel key, ReduceOperator op, Tensor x, ReadOnlySpan<int> axes, Tensor y, double p)
     {
         if (IsEmpty(y)) return;
         RefuseHuge(key.Family, x, y);
@@ -54,8 +60,7 @@ public sealed partial class CudaBackend
         var chunk = (entries + segments - 1) / segments;
         chunk = Math.Max(1, (chunk + step - 1) / step * step);
         segments = Math.Max(1, (entries + chunk - 1) / chunk);
-        var registers = make(key).State.Length;
-        using var partial = segments > 1 ? Temporary(Shape.Create([registers, (int)results, (int)segments]), DType.Float64) : null;
+        using var partial = segments > 1 ? Temporary(Shape.Create([op.State.Length, (int)results, (int)segments]), DType.Float64) : null;
 
         var arguments = new KernelArguments();
         arguments.Add(x);
@@ -73,14 +78,19 @@ public sealed partial class CudaBackend
         AddSteps(ref arguments, reduced, 0, x);
 
         key = key with { Rank = kept.Rank, InnerRank = reduced.Rank };
-        LaunchBlocks(ReductionKernel(key, make, layout), blocks * segments, GenerateReduce.Threads, arguments);
+        LaunchBlocks(ReductionKernel(key, op, layout), blocks * segments, GenerateReduce.Threads, arguments);
         if (segments > 1)
-            LaunchBlocks(ReductionKernel(key, make, ReduceLayout.Segments), (results + 7) / 8, GenerateReduce.Threads, arguments);
+            LaunchBlocks(ReductionKernel(key, op, ReduceLayout.Segments), (results + 7) / 8, GenerateReduce.Threads, arguments);
     }
 
-    private FunctionHandle ReductionKernel(GeneratedKernel key, Func<GeneratedKernel, ReduceOperator> make, ReduceLayout layout) =>
-        Generated(key with { Other = (int)layout }, GenerateReduce.Entry,
-            k => GenerateReduce.Text(make(k), (ReduceLayout)k.Other, k.Rank, k.InnerRank, k.Type));
+    private FunctionHandle ReductionKernel(GeneratedKernel key, ReduceOperator op, ReduceLayout layout)
+    {
+        key = key with { Other = (int)layout };
+        return _generated.TryGetValue(key, out var known) ? known : GenerateKernel(key, op);
+    }
+
+    private FunctionHandle GenerateKernel(GeneratedKernel key, ReduceOperator op) =>
+        Generated(key, GenerateReduce.Entry, k => GenerateReduce.Text(op, (ReduceLayout)k.Other, k.Rank, k.InnerRank, k.Type));
 
     /// <summary>Splits x's axes into kept (operand 0: x, 1: y) and reduced ones (operand 0: x), each walked so that the smallest steps in
     /// memory come innermost.</summary>

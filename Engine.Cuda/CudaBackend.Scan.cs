@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Edifice.Engine.Backends;
 using Edifice.Engine.Cuda.Kernels;
 
@@ -8,12 +9,15 @@ public sealed partial class CudaBackend
     // A line is worth a block of its own from so many entries on, unless there are lines enough to give each a thread.
     private const int ScanBlockEntries = 64, ScanManyLines = 8192, ScanSegment = 4096, ScanSegments = 256;
 
+    private readonly ConcurrentDictionary<(ScanKernel Kernel, DType Type), ScanOperator?> _scans = new();
+
     /// <inheritdoc/>
     public void Scan(ScanKernel kernel, Tensor x, int axis, bool reverse, bool exclusive, Tensor y)
     {
         ArgumentNullException.ThrowIfNull(x);
         ArgumentNullException.ThrowIfNull(y);
-        if (Operators.Running(kernel, x.DType) is not { } op) throw TensorException.For($"Scan.{kernel}", "no such scan for this dtype: convert with To", x);
+        var op = _scans.GetOrAdd((kernel, x.DType), static of => Operators.Running(of.Kernel, of.Type))
+            ?? throw TensorException.For($"Scan.{kernel}", "no such scan for this dtype: convert with To", x);
         if (IsEmpty(y)) return;
         RefuseHuge("Scan", x);
         var others = Others(axis, x, y);

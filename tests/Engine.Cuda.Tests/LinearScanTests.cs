@@ -48,6 +48,51 @@ public class LinearScanTests
         }
     }
 
+    [Fact]
+    public void Chunks_whose_factors_leave_the_range_together_are_run_through_step_by_step()
+    {
+        // Chunks of 64 steps grow and fade in turn by more than the range; the last, of 11, fades faster. Addends are as large as the
+        // state at their step.
+        const int batch = 2, length = 203, width = 3;
+        foreach (var (type, growth, fading, fast, low, high) in new[] { (DType.Float32, 4.3, 0.23, 1e-4, 1e-10, 1e30), (DType.Float64, 1e5, 1e-5, 1e-30, 1e-20, 1e300) })
+        {
+            var a = Operand.Uniform(1, 0.98, 1.02, batch, length, width);
+            for (var i = 0; i < a.Values.Length; i++)
+            {
+                var t = i / width % length;
+                a.Values[i] *= t >= 192 ? fast : t / 64 % 2 == 0 ? growth : fading;
+            }
+
+            Operand initialLow = Operand.Uniform(2, low, 2 * low, batch, width), initialHigh = Operand.Uniform(3, high / 20, high / 10, batch, width);
+            var forward = Addends(a, low, reverse: false, shift: 0);
+            var backward = Addends(a, high / 20, reverse: true, shift: 0);
+            var shifted = Addends(a, high / 20, reverse: true, shift: 1);
+            KernelPair.Agree(type, 16, 0, [a, forward, initialLow], [a.Dims], (k, i, r) => k.LinearScan(i[0]!, i[1]!, i[2], false, r[0]!));
+            KernelPair.Agree(type, 16, 0, [a, backward, initialHigh], [a.Dims], (k, i, r) => k.LinearScan(i[0]!, i[1]!, i[2], true, r[0]!));
+            KernelPair.Agree(type, 16, 0, [shifted, initialHigh, a, Operand.Uniform(5, 0.1, 0.2, a.Dims), null], [a.Dims, a.Dims, initialHigh.Dims],
+                (k, i, r) => k.LinearScanVjp(i[0]!, i[1], i[2]!, i[3]!, i[4], r[0]!, r[1]!, r[2]));
+        }
+    }
+
+    private static Operand Addends(Operand a, double state, bool reverse, int shift)
+    {
+        int length = a.Dims[1], width = a.Dims[2];
+        var b = Operand.Uniform(7, 0.1, 0.5, a.Dims);
+        for (var line = 0; line < a.Dims[0] * width; line++)
+        {
+            var size = state;
+            for (var step = 0; step < length; step++)
+            {
+                var t = reverse ? length - 1 - step : step;
+                var at = line / width * length * width + line % width;
+                if (t + shift < length) size *= a.Values[at + (t + shift) * width];
+                b.Values[at + t * width] *= size;
+            }
+        }
+
+        return b;
+    }
+
     // One fused operation a step as on the CPU; where time is cut, the state before a chunk is formed from the chunks' factors.
     private static void Agree(DType type, Operand a, int options, int seed)
     {

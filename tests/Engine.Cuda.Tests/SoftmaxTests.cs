@@ -55,6 +55,24 @@ public class SoftmaxTests
             Agree(Operand.Of([7999.99, 8000, 1000, 1000, 1000, 0], 3, 2), type, log: false, 0);
     }
 
+    [Theory]
+    [InlineData(131, 132)]
+    [InlineData(40, 1101)]
+    [InlineData(10, 16404)]
+    public void A_peak_is_found_wherever_it_lies(int rows, int n)
+    {
+        foreach (var type in KernelPair.Floats)
+        {
+            foreach (var log in new[] { false, true })
+            {
+                // Without the row's own largest entry as the origin, e^x overflows.
+                var x = Operand.Normal(n, 1, rows, n);
+                for (var r = 0; r < rows; r++) x.Values[r * n + (int)((long)r * (n - 1) / (rows - 1))] = 1e4;
+                Agree(x, type, log, 0, backward: false);
+            }
+        }
+    }
+
     // 4 roundings of the exponential and the quotient on either side; the sums' own error grows with the root of what a thread adds.
     private static void Agree(Operand x, DType type, bool log, int offset, bool backward = true)
     {
