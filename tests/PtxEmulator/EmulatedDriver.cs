@@ -10,7 +10,8 @@ using PtxEmulator.Statistics;
 namespace PtxEmulator;
 
 /// <summary>A card that is a program: executes the PTX text it is given, on the host, and checks every access. Work is done when
-/// it is queued, on the thread that queues it; several threads may use the card at once.</summary>
+/// it is queued, on the thread that queues it. Several threads may use the card at once; what they queue on one stream runs one
+/// after the other as on a card, so that memory a finalizer gives back is not taken from under a running kernel.</summary>
 internal sealed class EmulatedDriver : ICudaDriver
 {
     /// <summary>Static shared memory of a block on every card.</summary>
@@ -22,6 +23,7 @@ internal sealed class EmulatedDriver : ICudaDriver
 
     private readonly ConcurrentDictionary<nint, LoadedModule> _modules = new();
     private readonly ConcurrentDictionary<nint, (LoadedModule Module, string Name)> _functions = new();
+    private readonly ConcurrentDictionary<nint, Lock> _streams = new();
     private readonly ConcurrentDictionary<string, KernelStatistics> _statistics = new();
     private long _handles;
 
@@ -50,12 +52,18 @@ internal sealed class EmulatedDriver : ICudaDriver
     public DevicePointer Allocate(long byteLength, StreamHandle stream) => new(Memory.Allocate(byteLength).Address);
 
     /// <inheritdoc/>
-    public void Free(DevicePointer pointer, StreamHandle stream) => Memory.Free(pointer.Address);
+    public void Free(DevicePointer pointer, StreamHandle stream)
+    {
+        lock (Order(stream)) Memory.Free(pointer.Address);
+    }
+
+    private Lock Order(StreamHandle stream) => _streams.GetOrAdd(stream.Value, static _ => new Lock());
 
     /// <inheritdoc/>
     public unsafe void CopyToDevice(ReadOnlySpan<byte> source, DevicePointer destination, StreamHandle stream)
     {
         if (source.IsEmpty) return;
+        using var order = Order(stream).EnterScope();
         var (region, offset) = Locate(destination, source.Length, "a copy to the card");
         source.CopyTo(new Span<byte>(region.Host + offset, source.Length));
         new Span<byte>(region.States + offset, source.Length).Fill(ByteState.Written);
@@ -65,6 +73,7 @@ internal sealed class EmulatedDriver : ICudaDriver
     public unsafe void CopyToHost(DevicePointer source, Span<byte> destination, StreamHandle stream)
     {
         if (destination.IsEmpty) return;
+        using var order = Order(stream).EnterScope();
         var (region, offset) = Locate(source, destination.Length, "a copy to the host");
         if (!region.IsWritten(offset, destination.Length))
         {
@@ -79,6 +88,7 @@ internal sealed class EmulatedDriver : ICudaDriver
     public unsafe void Copy(DevicePointer source, DevicePointer destination, long byteLength, StreamHandle stream)
     {
         if (byteLength == 0) return;
+        using var order = Order(stream).EnterScope();
         var (from, fromOffset) = Locate(source, byteLength, "a copy within the card");
         var (to, toOffset) = Locate(destination, byteLength, "a copy within the card");
         Buffer.MemoryCopy(from.Host + fromOffset, to.Host + toOffset, byteLength, byteLength);
@@ -165,7 +175,11 @@ internal sealed class EmulatedDriver : ICudaDriver
         }
 
         var statistics = CollectsStatistics ? _statistics.GetOrAdd(name, _ => new KernelStatistics()) : null;
-        new Launch(program, shape, Memory, parameters, serial, StepLimit, statistics).Run();
+        var launch = new Launch(program, shape, Memory, parameters, serial, StepLimit, statistics);
+        lock (Order(stream)) launch.Run();
+        // Steps hold addresses of what these own.
+        GC.KeepAlive(module);
+        GC.KeepAlive(launch);
         parameters?.Free();
     }
 

@@ -10,12 +10,21 @@ internal static class PtxModules
 {
     private static readonly ConcurrentDictionary<string, PtxModule> Known = new();
 
-    public static PtxModule Parse(string text) => Known.GetOrAdd(text, static t =>
+    /// <summary>Enough for all that ships; who loads more texts than that (planted defects) does not come back to them.</summary>
+    private const int Most = 512;
+
+    public static PtxModule Parse(string text)
     {
-        var module = PtxParser.Parse(t);
+        if (Known.Count > Most) Known.Clear();
+        return Known.GetOrAdd(text, Read);
+    }
+
+    private static PtxModule Read(string text)
+    {
+        var module = PtxParser.Parse(text);
         ModuleCheck.Verify(module);
         return module;
-    });
+    }
 }
 
 /// <summary>A module on a card: its .const and .global variables have places, its kernels are compiled when first asked for.</summary>
