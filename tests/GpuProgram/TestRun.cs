@@ -17,7 +17,7 @@ internal static class TestRun
         var framework = new XunitTestFramework(discovery);
         var name = new AssemblyName("Engine.Cuda.Tests");
         var options = new Options();
-        var cases = new Sink();
+        using var cases = new Sink();
         using (var discoverer = framework.GetDiscoverer(Reflector.Wrap(Assembly.Load(name))))
         {
             discoverer.Find(false, cases, options);
@@ -36,7 +36,7 @@ internal static class TestRun
         return results.Failed == 0 && results.Passed > 0;
     }
 
-    private sealed class Sink : LongLivedMarshalByRefObject, IMessageSink, IDisposable
+    private sealed class Sink : IMessageSink, IDisposable
     {
         public List<ITestCase> Cases { get; } = [];
 

@@ -13,9 +13,13 @@ internal sealed partial record Mutant(MutantKind Kind, int Line, string Before, 
     public static IEnumerable<Mutant> Of(string ptx)
     {
         var lines = ptx.Split('\n');
+        var mentions = lines.Where(l => !l.TrimStart().StartsWith(".reg", StringComparison.Ordinal)).SelectMany(l => Register().Matches(l).Select(m => m.Value)).CountBy(r => r).ToDictionary();
         for (var i = 0; i < lines.Length; i++)
             foreach (var (kind, changed) in Changes(lines[i]))
             {
+                // A result that nobody reads, or an address that is the same in both spaces: the kernel is right without the line.
+                if (kind == MutantKind.DroppedLine && (lines[i].Contains("cvta.", StringComparison.Ordinal)
+                    || (Register().Match(lines[i]) is { Success: true } result && mentions[result.Value] == 1))) continue;
                 var mutated = (string[])lines.Clone();
                 mutated[i] = changed;
                 yield return new Mutant(kind, i + 1, lines[i].Trim(), string.Join('\n', mutated));
@@ -56,6 +60,9 @@ internal sealed partial record Mutant(MutantKind Kind, int Line, string Before, 
 
     [GeneratedRegex(@"^\s*(@!?%\w+\s+)?(ld|st|red|atom)(\.volatile|\.relaxed|\.\w+)*?\.(global|shared)[\w.]*?\.[busf](?<bits>\d+)\s[^\[]*(?<place>\[(?<base>[%\w]+)(\+(?<offset>\d+))?\])")]
     private static partial Regex Access();
+
+    [GeneratedRegex(@"%\w+")]
+    private static partial Regex Register();
 
     [GeneratedRegex(@"@!?%\w+\s+")]
     private static partial Regex Guard();
