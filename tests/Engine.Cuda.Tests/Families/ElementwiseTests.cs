@@ -18,9 +18,13 @@ public class ElementwiseTests
             var x = Twin.Of(Numbers.SpecialAnd(203, 1), [203], dtype);
             var y = Twin.Room([203], dtype);
             Twin.Both((backend, on) => backend.Map(kernel, on(x), on(y), 0.7, 2.5));
-            y.Agree(0, $"{kernel} of {dtype}");
+            y.Agree(Apart(kernel), $"{kernel} of {dtype}");
         }
     }
+
+    /// <summary>The card has the CPU's polynomials and so its bits; for the error function and what is built on it each has its own, and both
+    /// errors count: below 2 units in the last place for erf, 5 for gelu.</summary>
+    private static double Apart(UnaryKernel kernel) => kernel switch { UnaryKernel.Erf => 2 * 2, UnaryKernel.Gelu => 2 * 5, _ => 0 };
 
     [Theory]
     [MemberData(nameof(Unary))]
@@ -32,7 +36,9 @@ public class ElementwiseTests
             var kept = Twin.Of(Numbers.SpecialAnd(203, 1), [203], dtype);
             var dx = Twin.Room([203], dtype);
             Twin.Both((backend, on) => backend.MapVjp(kernel, on(g), on(kept), on(kept), on(dx), 0.7, 2.5));
-            dx.Agree(0, $"the derivative of {kernel} of {dtype}");
+            // The derivative of gelu has a zero, about which its own error is relative to 1.
+            if (kernel == UnaryKernel.Gelu) dx.Near(dtype == DType.Float32 ? 1e-6 : 1e-15, $"the derivative of {kernel} of {dtype}");
+            else dx.Agree(0, $"the derivative of {kernel} of {dtype}");
         }
     }
 
