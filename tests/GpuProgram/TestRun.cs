@@ -36,7 +36,7 @@ internal static class TestRun
         return results.Failed == 0 && results.Passed > 0;
     }
 
-    private sealed class Sink : IMessageSink, IDisposable
+    private sealed class Sink : Xunit.LongLivedMarshalByRefObject, IMessageSink, IDisposable
     {
         public List<ITestCase> Cases { get; } = [];
 
