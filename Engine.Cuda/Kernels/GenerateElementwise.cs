@@ -48,7 +48,7 @@ internal static class GenerateElementwise
     {
         var rank = layout.Rank;
         var text = new StringBuilder();
-        foreach (var file in op.Uses.Split(' ', StringSplitOptions.RemoveEmptyEntries)) text.Append("$use ").Append(file).Append('\n');
+        text.AppendUses(op.Uses);
         var operands = op.Operands.Length + 1;
         text.Append(".visible .entry ").Append(Entry).Append("(\n");
         for (var i = 0; i < operands; i++) text.Append($"    .param .u64 at_{Names[i]},\n");

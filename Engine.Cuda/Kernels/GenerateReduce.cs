@@ -54,7 +54,7 @@ internal static class GenerateReduce
     public static string Text(ReduceOperator op, ReduceLayout layout, int kept, int reduced, DType type)
     {
         var text = new StringBuilder();
-        foreach (var file in op.Uses.Split(' ', StringSplitOptions.RemoveEmptyEntries)) text.Append("$use ").Append(file).Append('\n');
+        text.AppendUses(op.Uses);
         text.Append(".visible .entry ").Append(Entry).Append("""
             (
                 .param .u64 at_x,

@@ -36,7 +36,7 @@ internal static class GenerateScan
     public static string Text(ScanOperator op, bool byBlocks, bool exclusive, int rank, DType type)
     {
         var text = new StringBuilder();
-        foreach (var file in op.Uses.Split(' ', StringSplitOptions.RemoveEmptyEntries)) text.Append("$use ").Append(file).Append('\n');
+        text.AppendUses(op.Uses);
         text.Append(".visible .entry ").Append(Entry).Append("""
             (
                 .param .u64 at_x,

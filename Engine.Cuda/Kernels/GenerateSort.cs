@@ -25,6 +25,7 @@ internal static class GenerateSort
     {
         var type = ElementType.Of(dtype);
         var text = new StringBuilder();
+        text.AppendUses("thread_element");
         text.Append("// Sorts tiles: block = tile of a line; tile is a power of two, two entries per thread.\n.visible .entry tiles(\n");
         text.Append("    .param .u64 at_x,\n    .param .u64 keys,\n    .param .u64 places,\n    .param .u32 entries,\n    .param .u32 tile,\n    .param .u32 tiles_per_line,\n    .param .u32 descending,\n    .param .s64 along_x");
         for (var axis = 1; axis < rank; axis++) text.Append($",\n    .param .u32 extent{axis}");
@@ -211,11 +212,7 @@ internal static class GenerateSort
             .reg .u64 %keys, %places, %merged_keys, %merged_places, %at, %key, %other;
 
             ld.param.u32 %total, [total];
-            mov.u32 %i, %tid.x;
-            mov.u32 %block, %ctaid.x;
-            mad.lo.u32 %i, %block, 256, %i;
-            setp.ge.u32 %outside, %i, %total;
-            @%outside bra DONE;
+            $thread_element(%i, %total)
             ld.param.u32 %n, [entries];
             ld.param.u32 %width, [width];
             ld.param.u64 %keys, [keys];
@@ -297,11 +294,7 @@ internal static class GenerateSort
                 .reg .{{type.Register}} %x;
 
                 ld.param.u32 %total, [total];
-                mov.u32 %i, %tid.x;
-                mov.u32 %block, %ctaid.x;
-                mad.lo.u32 %i, %block, 256, %i;
-                setp.ge.u32 %outside, %i, %total;
-                @%outside bra DONE;
+                $thread_element(%i, %total)
                 ld.param.u32 %n, [entries];
                 ld.param.u64 %at_x, [at_x];
                 ld.param.u64 %at_y, [at_y];

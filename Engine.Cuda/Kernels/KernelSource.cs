@@ -27,6 +27,14 @@ internal static partial class KernelSource
     /// <summary>The module of a kernel file for float32 or float64.</summary>
     public static string Module(string file, DType type) => Header + Expand(ReadFile(file), type);
 
+    /// <summary>Writes a line <c>$use NAME</c> for each of some files.</summary>
+    /// <param name="text">The text of a module.</param>
+    /// <param name="files">Their names, separated by spaces; may be empty.</param>
+    public static void AppendUses(this StringBuilder text, string files)
+    {
+        foreach (var file in files.Split(' ', StringSplitOptions.RemoveEmptyEntries)) text.Append("$use ").Append(file).Append('\n');
+    }
+
     /// <summary>Replaces the marks of a text by their meaning for a type.</summary>
     public static string Expand(string text, DType type)
     {
