@@ -40,7 +40,7 @@ internal enum ReduceLayout
 /// No atomics. Bound by memory: every entry once.</para>
 /// <para>Parameters: x, y, partial states or 0 (u64); results, entries per result, entries per segment, segments (u32); p (f64); extents of
 /// the kept axes 1, 2, … (u32); extents of the reduced axes 1, 2, … (u32); steps in bytes over the kept axes of x, then of y; over the
-/// reduced axes of x (s64).</para>
+/// reduced axes of x (s64). Segments: the extents and steps of y alone.</para>
 /// </remarks>
 internal static class GenerateReduce
 {
@@ -52,7 +52,7 @@ internal static class GenerateReduce
 
     private const int Warps = Threads / 32;
 
-    /// <summary>The text for so many kept and reduced axes.</summary>
+    /// <summary>The text for so many kept and reduced axes; segments know nothing of x's.</summary>
     public static string Text(ReduceOperator op, ReduceLayout layout, int kept, int reduced, DType type)
     {
         var text = new StringBuilder();
@@ -70,7 +70,7 @@ internal static class GenerateReduce
             """);
         for (var axis = 1; axis < kept; axis++) text.Append($",\n    .param .u32 extentk{axis}");
         for (var axis = 1; axis < reduced; axis++) text.Append($",\n    .param .u32 extentr{axis}");
-        for (var axis = 0; axis < kept; axis++) text.Append($",\n    .param .s64 step_xk{axis}");
+        for (var axis = 0; axis < kept && layout != ReduceLayout.Segments; axis++) text.Append($",\n    .param .s64 step_xk{axis}");
         for (var axis = 0; axis < kept; axis++) text.Append($",\n    .param .s64 step_yk{axis}");
         for (var axis = 0; axis < reduced; axis++) text.Append($",\n    .param .s64 step_er{axis}");
         text.Append($")\n.maxntid {Threads}, 1, 1\n{{\n");

@@ -16,11 +16,14 @@ public class MutationTests(ITestOutputHelper output)
     /// <summary>How many mutants a plain run plants; the variable asks for another number, 0 for all.</summary>
     private const int Planted = 60;
 
+    /// <summary>How many; of which modules, by a part of their first entry's name; into which folder those missed are written.</summary>
     private const string PlantedVariable = "EDIFICE_MUTANTS", ModuleVariable = "EDIFICE_MUTANTS_OF", FolderVariable = "EDIFICE_MUTANTS_TO";
 
-    /// <summary>The aim is 0.95. Of 300 planted defects 272 were found; those missed are lines that change nothing and gaps in the cases for long
-    /// reductions, scans and softmax rows. A plain run plants few, so the floor lies below that share.</summary>
-    private const double Wanted = 0.85;
+    /// <summary>The share of the defects that has to be found.</summary>
+    /// <remarks>FIGURES. A run of 60 has its accidents: were each missed with a chance of 1 in 40, seven of 60 would be in one
+    /// of a thousand choices, so that six are let pass.</remarks>
+    private static double Wanted(int tried) => tried >= 300 ? 0.95 : 0.9;
+
     private const int Index = 96;
 
     [Fact]
@@ -67,7 +70,7 @@ public class MutationTests(ITestOutputHelper output)
 
         output.WriteLine($"{tried - missed.Count} of {tried} found, of {mutants.Length} there are; missed:");
         foreach (var line in missed) output.WriteLine(line);
-        Assert.True(missed.Count <= (1 - Wanted) * tried, $"only {tried - missed.Count} of {tried} found; missed:\n{string.Join('\n', missed)}");
+        Assert.True(missed.Count <= (1 - Wanted(tried)) * tried + 1e-9, $"only {tried - missed.Count} of {tried} found; missed:\n{string.Join('\n', missed)}");
     }
 
     private static bool Finds(Action<Device> run, Device device)

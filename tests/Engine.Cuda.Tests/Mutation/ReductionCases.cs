@@ -8,33 +8,41 @@ internal static class ReductionCases
 {
     /// <summary>Extents, reduced axes, and whether every second place along each axis is taken: a warp a result (fewer entries than lanes,
     /// four at once and a rest), a block (likewise), two segments of blocks, columns with more segments than lanes, with fewer entries than
-    /// warps and of two blocks; then entries and results that lie along several axes.</summary>
-    private static readonly Form[] s_forms =
+    /// warps and of two blocks; then entries and results that lie along several axes,
+    /// in two segments and in one.</summary>
+    private static readonly ReductionForm[] s_forms =
     [
-        new([9, 5], [1], 32), new([45, 135], [1], 32, Spread: true), new([12, 1030], [1], 256), new([2, 8200], [1], 256), new([2400, 5], [0], 8, 72), new([5, 40], [0], 8),
-        new([70, 40], [0], 8, Spread: true), new([3, 140, 12], [1], 8, Spread: true), new([7, 9, 20], [0, 2], 32), new([3, 9, 5, 20], [1, 3], 32, Spread: true),
-        new([20, 3, 8, 5], [0, 2], 8, Spread: true), new([2, 4, 140, 3], [2], 8, Spread: true),
+        new([9, 5], [1], 32), new([45, 135], [1], 32, Spread: true), new([12, 1030], [1], 256), new([2, 8200], [1], 256),
+        new([2400, 5], [0], 8, 72), new([5, 40], [0], 8), new([70, 40], [0], 8, Spread: true),
+        new([7, 9, 20], [0, 2], 32), new([3, 9, 5, 20], [1, 3], 32, Spread: true),
+        new([3, 140, 12], [1], 8, Spread: true), new([20, 3, 8, 5], [0, 2], 8, Spread: true), new([2, 4, 140, 3], [2], 8, Spread: true),
+        new([3, 50, 12], [1], 8, Spread: true), new([9, 3, 8, 5], [0, 2], 8, Spread: true), new([2, 4, 50, 3], [2], 8, Spread: true),
     ];
 
     /// <summary>Cases whose results are the CPU's to so many units in the last place of the largest.</summary>
     public static IEnumerable<(string Name, Func<DType, Device, List<(string, double[])>> Run, double Roundings)> All()
     {
-        (string Name, Func<Tensor, Tensor> Of, Func<Tensor, int[], Tensor> Reduce, Func<Places, double[]>[] Inputs)[] reductions =
+        (string Name, Func<Tensor, Tensor> Of, Func<Tensor, int[], Tensor> Reduce, Func<EntryPlaces, double[]>[] Inputs)[] reductions =
         [
-            ("sum", x => x, (x, a) => x.Sum(a), Sums), ("mean", x => x, (x, a) => x.Mean(a), Sums), ("var", x => x, (x, a) => x.Variance(a), Sums),
-            ("prod", x => x * 1e-3 + 1, (x, a) => x.Prod(a), Sums), ("norm 1", x => x, (x, a) => x.Norm(1, a), Sums), ("norm 2", x => x, (x, a) => x.Norm(2, a), Sums),
-            ("max", x => x, (x, a) => x.Max(a), Extremes), ("min", x => x, (x, a) => x.Min(a), Extremes), ("logsumexp", x => x, (x, a) => x.LogSumExp(a), Extremes),
-            ("norm inf", x => x, (x, a) => x.Norm(double.PositiveInfinity, a), Extremes),
+            ("sum", x => x, (x, a) => x.Sum(a), Sums), ("mean", x => x, (x, a) => x.Mean(a), Sums),
+            ("var", x => x, (x, a) => x.Variance(a), Sums), ("prod", x => x * 1e-3 + 1, (x, a) => x.Prod(a), Sums),
+            ("norm 1", x => x, (x, a) => x.Norm(1, a), Sums), ("norm 2", x => x, (x, a) => x.Norm(2, a), Sums),
+            ("max", x => x, (x, a) => x.Max(a), Extremes), ("min", x => x, (x, a) => x.Min(a), Extremes),
+            ("logsumexp", x => x, (x, a) => x.LogSumExp(a), Extremes), ("norm inf", x => x, (x, a) => x.Norm(double.PositiveInfinity, a), Extremes),
             ("any", x => x > 50, (x, a) => x.Any(a), Extremes), ("all", x => x > -50, (x, a) => x.All(a), Extremes),
             ("argmax", x => x, (x, a) => x.ArgMax(a[0]), Extremes), ("argmin", x => x, (x, a) => x.ArgMin(a[0]), Extremes),
-            ("sum of whole numbers", Whole, (x, a) => x.Sum(a), Numbers), ("max of whole numbers", Whole, (x, a) => x.Max(a), Numbers), ("min of whole numbers", Whole, (x, a) => x.Min(a), Numbers),
+            ("sum of whole numbers", Whole, (x, a) => x.Sum(a), Numbers), ("max of whole numbers", Whole, (x, a) => x.Max(a), Numbers),
+            ("min of whole numbers", Whole, (x, a) => x.Min(a), Numbers),
         ];
         foreach (var (name, of, reduce, inputs) in reductions)
             foreach (var form in s_forms)
             {
                 if (form.Axes.Length > 1 && name.StartsWith("arg", StringComparison.Ordinal)) continue;
-                yield return ($"{name} of {form}", (dtype, device) =>
-                    [.. inputs.Select((input, i) => ($"result {i}", OpSamples.Numbers(reduce(form.Build(input(new Places(form, i)), dtype, device, of), form.Axes))))],
+                yield return ($"{name} of {form}", (dtype, device) => [.. inputs.Select((input, i) =>
+                    {
+                        var x = form.Build(input(new EntryPlaces(form, i)), dtype, device, of);
+                        return ($"result {i}", OpSamples.Numbers(reduce(x, form.Axes)));
+                    })],
                     name switch { "prod" => 128, "sum" or "mean" => 64, "var" => 32, _ => 4 });
             }
     }
@@ -60,7 +68,16 @@ internal static class ReductionCases
 
                 long[] cancelling = [.. Enumerable.Range(0, form.Results).SelectMany(_ => Cancelling())];
                 long[] others = [.. cancelling.Select(_ => Part())];
-                foreach (var terms in new[] { cancelling, others })
+                // A large term here or there, beside which the others are lost.
+                long[] peaks = [.. cancelling.Select(_ => (long)random.Next(1, 10))];
+                for (var k = 0; k < form.Results; k++)
+                {
+                    var place = k * (form.Entries / form.Results | 1);
+                    peaks[k * form.Entries + place % form.Entries] = 1L << large;
+                    peaks[k * form.Entries + (place + form.Entries / 2) % form.Entries] = 2L << large;
+                }
+
+                foreach (var terms in new[] { cancelling, others, peaks })
                 {
                     var x = form.Build([.. terms.Select(v => (double)v)], dtype, device, x => x);
                     Int128 Sum(IEnumerable<long> row) => row.Aggregate((Int128)0, (s, v) => s + v);
@@ -82,86 +99,25 @@ internal static class ReductionCases
     /// <summary>Whole numbers that fill all bytes of the integer type of this size.</summary>
     public static Tensor Whole(Tensor x) => x.DType == DType.Float32 ? (x * 9).To(DType.Int32) : (x * (1L << 33)).To(DType.Int64);
 
-    private static Func<Places, double[]>[] Numbers => [p => p.Normal(), p => p.Wandering(p.Normal(), 1000), p => p.Wandering(p.Normal(), -1000), p => p.Turning(p.Normal(), 1000), p => p.Turning(p.Normal(), -1000)];
-
-    private static Func<Places, double[]>[] Sums =>
-        [p => p.Normal(), p => p.Wandering(p.Normal(), 1000), p => p.Wandering(p.Normal(), double.NaN), p => p.Equals(p.Normal(), double.PositiveInfinity), p => p.Turning(p.Normal(), double.NegativeInfinity)];
-
-    private static Func<Places, double[]>[] Extremes =>
+    private static Func<EntryPlaces, double[]>[] Numbers =>
     [
-        .. Numbers, p => p.Wandering(p.Normal(), double.NaN), p => p.Turning(p.Normal(), double.NaN), p => p.Equals(p.Normal(), double.NaN),
-        p => p.Equals(p.Normal(), 1000), p => p.Equals(p.Normal(), -1000), p => p.Wandering(p.Normal(), double.PositiveInfinity), p => p.Wandering(p.Normal(), double.NegativeInfinity),
-        p => [.. p.Normal().Select(v => Math.Round(v))], p => [.. p.Normal().Select(v => Math.Round(v) + 100)], p => [.. p.Normal().Select(v => Math.Round(v) - 100)],
-        p => p.All(double.NegativeInfinity), p => p.All(double.PositiveInfinity), p => p.Wandering(p.All(double.NegativeInfinity), 1), p => p.Wandering(p.All(double.PositiveInfinity), -1),
+        p => p.Normal(), p => p.Wandering(p.Normal(), 1000), p => p.Wandering(p.Normal(), -1000), p => p.Turning(p.Normal(), 1000),
+        p => p.Turning(p.Normal(), -1000),
     ];
 
-    /// <summary>A tensor and the axes over which it is reduced.</summary>
-    /// <param name="Dims">Extents.</param>
-    /// <param name="Axes">Reduced ones.</param>
-    /// <param name="Turn">After so many entries a thread has its next.</param>
-    /// <param name="Unit">So many entries lie together in the thread (a segment's).</param>
-    /// <param name="Spread">Every second place along each axis of a larger tensor.</param>
-    private sealed record Form(int[] Dims, int[] Axes, int Turn, int Unit = 1, bool Spread = false)
-    {
-        public int Entries => Axes.Aggregate(1, (n, a) => n * Dims[a]);
+    private static Func<EntryPlaces, double[]>[] Sums =>
+    [
+        p => p.Normal(), p => p.Wandering(p.Normal(), 1000), p => p.Wandering(p.Normal(), double.NaN),
+        p => p.Twice(p.Normal(), double.PositiveInfinity), p => p.Turning(p.Normal(), double.NegativeInfinity),
+    ];
 
-        public int Results => Dims.Aggregate(1, (n, d) => n * d) / Entries;
-
-        /// <summary>The tensor of a function of these entries, result by result.</summary>
-        public Tensor Build(double[] entries, DType dtype, Device device, Func<Tensor, Tensor> of)
-        {
-            int[] order = [.. Enumerable.Range(0, Dims.Length).Where(a => !Axes.Contains(a)), .. Axes];
-            var x = Tensor.FromArray(entries, [.. order.Select(a => Dims[a])]).Permute([.. Enumerable.Range(0, Dims.Length).Select(a => Array.IndexOf(order, a))]).Clone();
-            if (!Spread) return of(x.To(dtype).To(device));
-            for (var axis = 0; axis < Dims.Length; axis++)
-                x = Tensor.Stack([x, x.FullLike(777)], axis + 1).Reshape([.. Dims.Select((d, a) => a <= axis ? 2 * d : d)]);
-            x = of(x.To(dtype).To(device));
-            for (var axis = 0; axis < Dims.Length; axis++) x = x.Slice(axis, 0, x.Size(axis), 2);
-            return x;
-        }
-
-        public override string ToString() => $"[{string.Join(", ", Dims)}] over {string.Join(", ", Axes)}";
-    }
-
-    /// <summary>Entries of results one after the other. Each fourth result is left without anything special.</summary>
-    private sealed class Places(Form form, int seed)
-    {
-        public double[] Normal()
-        {
-            var random = new Random(seed + 19);
-            return [.. Enumerable.Range(0, form.Entries * form.Results).Select(_ => Math.Sqrt(-2 * Math.Log(1 - random.NextDouble())) * Math.Cos(2 * Math.PI * random.NextDouble()))];
-        }
-
-        public double[] All(double value)
-        {
-            var entries = new double[form.Entries * form.Results];
-            entries.AsSpan().Fill(value);
-            return entries;
-        }
-
-        /// <summary>A value at a place of its own in each result: over all of them every lane, warp and segment has one.</summary>
-        public double[] Wandering(double[] entries, double value) =>
-            With(entries, value, k => k == form.Results - 1 ? [form.Entries - 1] : [k * (form.Entries / form.Results | 1)]);
-
-        /// <summary>A value in the first or the last place of a round of the threads.</summary>
-        public double[] Turning(double[] entries, double value) => With(entries, value, k => [k % 2 == 0 ? k / 2 * form.Turn : (k / 2 + 1) * form.Turn - 1]);
-
-        /// <summary>The same value twice, first with a later thread and then with the first one's next entry, so that the later thread's is the first.</summary>
-        public double[] Equals(double[] entries, double value)
-        {
-            var lanes = form.Turn == 8 ? 7 : (int)Math.Log2(form.Turn);
-            return With(entries, value, k => k % 3 == 0 && form.Unit > 1 ? [form.Unit * (k + 1), form.Unit * 32] : [form.Turn == 8 ? 1 + k % lanes : 1 << k % lanes, form.Turn]);
-        }
-
-        private double[] With(double[] entries, double value, Func<int, int[]> places)
-        {
-            for (var k = 0; k < form.Results; k++)
-            {
-                if (k % 4 == 3) continue;
-                foreach (var place in places(k)) entries[k * form.Entries + place % form.Entries] = value;
-            }
-
-            return entries;
-        }
-    }
+    private static Func<EntryPlaces, double[]>[] Extremes =>
+    [
+        .. Numbers, p => p.Wandering(p.Normal(), double.NaN), p => p.Turning(p.Normal(), double.NaN), p => p.Twice(p.Normal(), double.NaN),
+        p => p.Twice(p.Normal(), 1000), p => p.Twice(p.Normal(), -1000),
+        p => p.Wandering(p.Normal(), double.PositiveInfinity), p => p.Wandering(p.Normal(), double.NegativeInfinity),
+        p => [.. p.Normal().Select(v => Math.Round(v))], p => [.. p.Normal().Select(v => Math.Round(v) + 100)],
+        p => [.. p.Normal().Select(v => Math.Round(v) - 100)], p => p.All(double.NegativeInfinity), p => p.All(double.PositiveInfinity),
+        p => p.Wandering(p.All(double.NegativeInfinity), 1), p => p.Wandering(p.All(double.PositiveInfinity), -1),
+    ];
 }
