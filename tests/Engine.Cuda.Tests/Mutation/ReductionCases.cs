@@ -38,7 +38,8 @@ internal static class ReductionCases
             foreach (var form in s_forms)
             {
                 if (form.Axes.Length > 1 && name.StartsWith("arg", StringComparison.Ordinal)) continue;
-                yield return ($"{name} of {form}", (dtype, device) => [.. inputs.Select((input, i) =>
+                // A bool comes from either type.
+                yield return ($"{name} of {form}", (dtype, device) => name is "any" or "all" && dtype == DType.Float64 ? [] : [.. inputs.Select((input, i) =>
                     {
                         var x = form.Build(input(new EntryPlaces(form, i)), dtype, device, of);
                         return ($"result {i}", OpSamples.Numbers(reduce(x, form.Axes)));
