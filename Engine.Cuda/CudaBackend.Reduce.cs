@@ -39,10 +39,11 @@ public sealed partial class CudaBackend
     {
         if (IsEmpty(y)) return;
         RefuseHuge(key.Family, x, y);
-        var byRows = Arrange(x, axes, y, out var kept, out var reduced);
+        var byRows = Arrange(x, axes, y, out var kept, out var reduced, out var written);
         long results = kept.Count, entries = reduced.Count;
         kept.AtLeastOne();
         reduced.AtLeastOne();
+        written.AtLeastOne();
 
         ReduceLayout layout;
         long blocks, segments = 1, step;
@@ -62,25 +63,33 @@ public sealed partial class CudaBackend
         segments = Math.Max(1, (entries + chunk - 1) / chunk);
         using var partial = segments > 1 ? Temporary(Shape.Create([op.State.Length, (int)results, (int)segments]), DType.Float64) : null;
 
-        var arguments = new KernelArguments();
-        arguments.Add(x);
-        arguments.Add(y);
-        arguments.Add(partial);
-        arguments.Add((uint)results);
-        arguments.Add((uint)entries);
-        arguments.Add((uint)chunk);
-        arguments.Add((uint)segments);
-        arguments.Add(p);
+        var arguments = Arguments();
         for (var axis = 1; axis < kept.Rank; axis++) arguments.Add((uint)kept.Extent(axis));
         for (var axis = 1; axis < reduced.Rank; axis++) arguments.Add((uint)reduced.Extent(axis));
         AddSteps(ref arguments, kept, 0, x);
         AddSteps(ref arguments, kept, 1, y);
         AddSteps(ref arguments, reduced, 0, x);
+        LaunchBlocks(ReductionKernel(key with { Rank = kept.Rank, InnerRank = reduced.Rank }, op, layout), blocks * segments, GenerateReduce.Threads, arguments);
+        if (segments == 1) return;
 
-        key = key with { Rank = kept.Rank, InnerRank = reduced.Rank };
-        LaunchBlocks(ReductionKernel(key, op, layout), blocks * segments, GenerateReduce.Threads, arguments);
-        if (segments > 1)
-            LaunchBlocks(ReductionKernel(key, op, ReduceLayout.Segments), (results + 7) / 8, GenerateReduce.Threads, arguments);
+        arguments = Arguments();
+        for (var axis = 1; axis < written.Rank; axis++) arguments.Add((uint)written.Extent(axis));
+        AddSteps(ref arguments, written, 0, y);
+        LaunchBlocks(ReductionKernel(key with { Rank = written.Rank }, op, ReduceLayout.Segments), (results + 7) / 8, GenerateReduce.Threads, arguments);
+
+        KernelArguments Arguments()
+        {
+            var first = new KernelArguments();
+            first.Add(x);
+            first.Add(y);
+            first.Add(partial);
+            first.Add((uint)results);
+            first.Add((uint)entries);
+            first.Add((uint)chunk);
+            first.Add((uint)segments);
+            first.Add(p);
+            return first;
+        }
     }
 
     private FunctionHandle ReductionKernel(GeneratedKernel key, ReduceOperator op, ReduceLayout layout)
@@ -93,9 +102,9 @@ public sealed partial class CudaBackend
         Generated(key, GenerateReduce.Entry, k => GenerateReduce.Text(op, (ReduceLayout)k.Other, k.Rank, k.InnerRank, k.Type));
 
     /// <summary>Splits x's axes into kept (operand 0: x, 1: y) and reduced ones (operand 0: x), each walked so that the smallest steps in
-    /// memory come innermost.</summary>
+    /// memory come innermost; <paramref name="written"/>: the kept ones where x does not count (operand 0: y).</summary>
     /// <returns>True when neighbours in memory are entries of one result, false when they belong to neighbouring results.</returns>
-    private static bool Arrange(Tensor x, ReadOnlySpan<int> axes, Tensor y, out MergedAxes kept, out MergedAxes reduced)
+    private static bool Arrange(Tensor x, ReadOnlySpan<int> axes, Tensor y, out MergedAxes kept, out MergedAxes reduced, out MergedAxes written)
     {
         Span<int> order = stackalloc int[Shape.MaxRank];
         var steps = x.Strides;
@@ -107,7 +116,7 @@ public sealed partial class CudaBackend
             order[place] = i;
         }
 
-        (kept, reduced) = (new(), new());
+        (kept, reduced, written) = (new(), new(), new());
         var byRows = false;
         var dims = x.Layout.Dims;
         for (var i = 0; i < x.Rank; i++)
@@ -122,7 +131,9 @@ public sealed partial class CudaBackend
         for (var i = 0; i < x.Rank; i++)
         {
             var axis = byRows ? i : order[i];
-            if (!axes.Contains(axis)) kept.Append(dims[axis], steps[axis], y.Strides[axis]);
+            if (axes.Contains(axis)) continue;
+            kept.Append(dims[axis], steps[axis], y.Strides[axis]);
+            written.Append(dims[axis], y.Strides[axis]);
         }
 
         return byRows;

@@ -12,8 +12,10 @@ namespace Edifice.Engine.Cuda.Kernels;
 /// <param name="Finish">Forms <c>%y</c>; the number of entries is <c>%n</c> (u32), the parameter <c>%p</c> (f64).</param>
 /// <param name="Temporaries">Declarations of the registers these texts work in.</param>
 /// <param name="Uses">Files of device functions they call.</param>
+/// <param name="Begin">What a thread that reads entries does to the state of none: its first is number <c>%r</c>, and it has one if
+/// that is below <c>%end</c> (u32).</param>
 internal sealed record ReduceOperator(
-    ElementType Entry, ElementType Result, string[] State, string Start, string Step, string Merge, string Finish, string Temporaries, string Uses = "");
+    ElementType Entry, ElementType Result, string[] State, string Start, string Step, string Merge, string Finish, string Temporaries, string Uses = "", string Begin = "");
 
 /// <summary>How the threads of a reduction are laid out.</summary>
 internal enum ReduceLayout
@@ -38,7 +40,7 @@ internal enum ReduceLayout
 /// No atomics. Bound by memory: every entry once.</para>
 /// <para>Parameters: x, y, partial states or 0 (u64); results, entries per result, entries per segment, segments (u32); p (f64); extents of
 /// the kept axes 1, 2, … (u32); extents of the reduced axes 1, 2, … (u32); steps in bytes over the kept axes of x, then of y; over the
-/// reduced axes of x (s64).</para>
+/// reduced axes of x (s64). Segments: the extents and steps of y alone.</para>
 /// </remarks>
 internal static class GenerateReduce
 {
@@ -50,7 +52,7 @@ internal static class GenerateReduce
 
     private const int Warps = Threads / 32;
 
-    /// <summary>The text for so many kept and reduced axes.</summary>
+    /// <summary>The text for so many kept and reduced axes; segments know nothing of x's.</summary>
     public static string Text(ReduceOperator op, ReduceLayout layout, int kept, int reduced, DType type)
     {
         var text = new StringBuilder();
@@ -68,7 +70,7 @@ internal static class GenerateReduce
             """);
         for (var axis = 1; axis < kept; axis++) text.Append($",\n    .param .u32 extentk{axis}");
         for (var axis = 1; axis < reduced; axis++) text.Append($",\n    .param .u32 extentr{axis}");
-        for (var axis = 0; axis < kept; axis++) text.Append($",\n    .param .s64 step_xk{axis}");
+        for (var axis = 0; axis < kept && layout != ReduceLayout.Segments; axis++) text.Append($",\n    .param .s64 step_xk{axis}");
         for (var axis = 0; axis < kept; axis++) text.Append($",\n    .param .s64 step_yk{axis}");
         for (var axis = 0; axis < reduced; axis++) text.Append($",\n    .param .s64 step_er{axis}");
         text.Append($")\n.maxntid {Threads}, 1, 1\n{{\n");
@@ -85,7 +87,7 @@ internal static class GenerateReduce
         text.Append(op.Temporaries);
         if (layout is ReduceLayout.Block or ReduceLayout.Columns)
         {
-            text.Append($"    .shared .align 8 .b8 states[{op.State.Length * 8 * (layout == ReduceLayout.Block ? 32 : Threads)}];\n");
+            text.Append($"    .shared .align 8 .b8 states[{op.State.Length * 8 * (layout == ReduceLayout.Block ? Warps : Threads)}];\n");
             text.Append("    .reg .u32 %shared;\n");
         }
 
@@ -111,7 +113,7 @@ internal static class GenerateReduce
             """);
         Place(layout, text);
         text.Append("    mov.u32 %i, %result;\n");
-        GenerateElementwise.Locate(text, kept, ["x", "y"], "k");
+        GenerateElementwise.Locate(text, kept, layout == ReduceLayout.Segments ? ["y"] : ["x", "y"], "k");
         text.Append(op.Start);
         if (layout == ReduceLayout.Segments) Segments(op, text);
         else Accumulate(op, layout, reduced, text);
@@ -187,6 +189,7 @@ internal static class GenerateReduce
 
     private static void Accumulate(ReduceOperator op, ReduceLayout layout, int reduced, StringBuilder text)
     {
+        text.Append(op.Begin);
         var stride = layout switch { ReduceLayout.Block => Threads, ReduceLayout.Columns => Warps, _ => 32 };
         if (reduced == 1)
         {
@@ -200,13 +203,29 @@ internal static class GenerateReduce
                 if (i < 3) text.Append("    add.u64 %at_e, %at_e, %wide;\n");
             }
 
+            // Not every operation asks for the number of its entry.
+            var numbered = op.Step.Contains("%r", StringComparison.Ordinal);
             for (var i = 0; i < 4; i++)
-                text.Append(op.Step.Replace("%x", $"%x{i}", StringComparison.Ordinal)).Append($"    add.u32 %r, %r, {stride};\n");
+            {
+                text.Append(op.Step.Replace("%x", $"%x{i}", StringComparison.Ordinal));
+                if (numbered) text.Append($"    add.u32 %r, %r, {stride};\n");
+            }
+
+            if (!numbered) text.Append($"    add.u32 %r, %r, {4 * stride};\n");
             text.Append("    bra FOUR;\n");
         }
 
-        text.Append("ONE:\n    setp.ge.u32 %done, %r, %end;\n    @%done bra MERGE;\n    mov.u64 %at_e, %at_x;\n    mov.u32 %i, %r;\n");
-        GenerateElementwise.Locate(text, reduced, ["e"], "r");
+        text.Append("ONE:\n    setp.ge.u32 %done, %r, %end;\n    @%done bra MERGE;\n");
+        if (reduced == 1)
+        {
+            text.Append("    cvt.u64.u32 %wide, %r;\n    mad.lo.u64 %at_e, %wide, %step, %at_x;\n");
+        }
+        else
+        {
+            text.Append("    mov.u64 %at_e, %at_x;\n    mov.u32 %i, %r;\n");
+            GenerateElementwise.Locate(text, reduced, ["e"], "r");
+        }
+
         text.Append($"    ld.global.{op.Entry.Memory} %x, [%at_e];\n");
         text.Append(op.Step);
         text.Append($"    add.u32 %r, %r, {stride};\n    bra ONE;\n");
@@ -263,11 +282,12 @@ internal static class GenerateReduce
     {
         Tree(op, 16, text);
         text.Append("    mov.u32 %shared, states;\n    mad.lo.u32 %slot, %warp, 8, %shared;\n    setp.ne.u32 %outside, %lane, 0;\n");
-        for (var k = 0; k < op.State.Length; k++) text.Append($"    @!%outside st.shared.{op.State[k]} [%slot+{k * 256}], %s{k};\n");
+        for (var k = 0; k < op.State.Length; k++) text.Append($"    @!%outside st.shared.{op.State[k]} [%slot+{k * 8 * Warps}], %s{k};\n");
         text.Append("    bar.sync 0;\n    setp.ne.u32 %outside, %warp, 0;\n    @%outside bra DONE;\n");
-        text.Append(op.Start);
+
+        // Lane 0 hears of the first lanes, one per warp, alone: what the others keep does not matter.
         text.Append($"    mad.lo.u32 %slot, %lane, 8, %shared;\n    setp.ge.u32 %outside, %lane, {Warps};\n");
-        for (var k = 0; k < op.State.Length; k++) text.Append($"    @!%outside ld.shared.{op.State[k]} %s{k}, [%slot+{k * 256}];\n");
+        for (var k = 0; k < op.State.Length; k++) text.Append($"    @!%outside ld.shared.{op.State[k]} %s{k}, [%slot+{k * 8 * Warps}];\n");
         Tree(op, Warps / 2, text);
         text.Append("    setp.ne.u32 %outside, %lane, 0;\n    @%outside bra DONE;\n");
     }
@@ -276,7 +296,7 @@ internal static class GenerateReduce
     {
         text.Append("    mov.u32 %shared, states;\n    mad.lo.u32 %slot, %thread, 8, %shared;\n");
         for (var k = 0; k < op.State.Length; k++) text.Append($"    st.shared.{op.State[k]} [%slot+{k * 8 * Threads}], %s{k};\n");
-        text.Append("    bar.sync 0;\n    setp.ge.u32 %outside, %result, %results;\n    setp.ne.or.u32 %outside, %warp, 0, %outside;\n    @%outside bra DONE;\n");
+        text.Append("    bar.sync 0;\n    setp.ne.or.u32 %outside, %warp, 0, %outside;\n    @%outside bra DONE;\n");
         for (var row = 1; row < Warps; row++)
         {
             for (var k = 0; k < op.State.Length; k++) text.Append($"    ld.shared.{op.State[k]} %o{k}, [%slot+{k * 8 * Threads + row * 8 * 32}];\n");

@@ -159,29 +159,25 @@ internal static class GenerateScan
 
         // This thread's entries so far wait in %prefix while the warps' totals are merged into the carry one by one; what that is before
         // the own warp comes before them.
-        for (var k = 0; k < op.State.Length; k++)
-        {
-            if (!exclusive) continue;
-            GenerateReduce.Shuffle(text, "up", op.State[k], $"%prefix{k}", $"%s{k}", 1, 0);
-        }
-
         if (exclusive)
         {
+            for (var k = 0; k < op.State.Length; k++) GenerateReduce.Shuffle(text, "up", op.State[k], $"%prefix{k}", $"%s{k}", 1, 0);
             text.Append("    setp.ne.u32 %below, %lane, 0;\n    @%below bra SHIFTED;\n").Append(op.Start);
             Move(op, "%prefix", "%s", text);
             text.Append("SHIFTED:\n");
-            Move(op, "%s", "%prefix", text);
+        }
+        else
+        {
+            Move(op, "%prefix", "%s", text);
         }
 
-        Move(op, "%prefix", "%s", text);
         for (var warp = 0; warp < Threads / 32; warp++)
         {
             Move(op, "%o", "%carry", text);
             text.Append($"    setp.ne.u32 %below, %warp, {warp};\n    @%below bra OTHER{warp};\n");
-            Move(op, "%s", "%prefix", text);
+            if (exclusive || warp > 0) Move(op, "%s", "%prefix", text); // else it is still there
             text.Append(op.Merge);
             Move(op, "%prefix", "%s", text);
-            Move(op, "%o", "%carry", text);
             text.Append($"OTHER{warp}:\n");
             for (var k = 0; k < op.State.Length; k++) text.Append($"    ld.shared.{op.State[k]} %s{k}, [%shared+{64 * k + 8 * warp}];\n");
             text.Append(op.Merge);

@@ -21,24 +21,30 @@ internal static partial class Operators
         var t = type.Register;
         var better = max ? "gt" : "lt";
         var isFloat = t[0] == 'f';
-        var start = isFloat ? $"    mov.{t} %s0, {KernelSource.Constant(0, t == "f64")};\n" : $"    mov.{t} %s0, 0;\n";
 
-        // %q0: the challenger wins. One without a holder (number -1) always does.
+        // Whatever is no better than this wins by its number: that of no entry is the largest.
+        var worst = (isFloat, max) switch
+        {
+            (true, _) => $"mov.{t} %s0, {KernelSource.Constant(max ? double.NegativeInfinity : double.PositiveInfinity, t == "f64")}",
+            (false, true) => t == "s32" ? "mov.b32 %s0, 0x80000000" : "mov.b64 %s0, 0x8000000000000000",
+            _ => t == "s32" ? "mov.b32 %s0, 0x7fffffff" : "mov.b64 %s0, 0x7fffffffffffffff",
+        };
+
+        // %q0: the challenger is more extreme.
         string Wins(string challenger, string holder) => $"    setp.{better}.{t} %q0, {challenger}, {holder};\n" + (isFloat
             ? $"    setp.eq.{t} %q1, {holder}, {holder};\n    setp.nan.and.{t} %q1, {challenger}, {challenger}, %q1;\n    or.pred %q0, %q0, %q1;\n"
             : "");
-        var step = Wins("%x", "%s0") + $"    setp.eq.or.u32 %q0, %s1, 0xffffffff, %q0;\n    selp.{t} %s0, %x, %s0, %q0;\n    selp.u32 %s1, %r, %s1, %q0;\n";
+        const string Begin = "    setp.lt.u32 %q0, %r, %end;\n    selp.u32 %s1, %r, %s1, %q0;\n"; // unless a later one is better
+        var step = Wins("%x", "%s0") + $"    selp.{t} %s0, %x, %s0, %q0;\n    selp.u32 %s1, %r, %s1, %q0;\n";
         var merge = Wins("%s0", "%o0") + "    not.pred %q2, %q0;\n    setp.lt.and.u32 %q2, %o1, %s1, %q2;\n" // not worse, and earlier
             + Wins("%o0", "%s0") + $"""
                 or.pred %q0, %q0, %q2;
-                setp.eq.or.u32 %q0, %s1, 0xffffffff, %q0;
-                setp.ne.and.u32 %q0, %o1, 0xffffffff, %q0;
                 selp.{t} %s0, %o0, %s0, %q0;
                 selp.u32 %s1, %o1, %s1, %q0;
 
             """;
-        return new(type, ElementType.Of(DType.Int64), [t, "u32"], start + "    mov.u32 %s1, 0xffffffff;\n", step, merge,
-            "    cvt.s64.u32 %y, %s1;\n", "    .reg .pred %q<3>;\n");
+        return new(type, ElementType.Of(DType.Int64), [t, "u32"], $"    {worst};\n    mov.u32 %s1, 0xffffffff;\n", step, merge,
+            "    cvt.s64.u32 %y, %s1;\n", "    .reg .pred %q<3>;\n", Begin: Begin);
     }
 
     // s0 + s1 is the sum: s0 in the type's precision, s1 all that its roundings lost, so that the sum is good to about one rounding
@@ -139,7 +145,7 @@ internal static partial class Operators
     /// both; equal infinities count as no distance, for ∞ - ∞ has no value.</summary>
     private static ReduceOperator LogSumExp(ElementType type) => new(
         type, type, [type.Register, type.Register], "    mov.$T %s0, $C(-inf);\n    mov.$T %s1, $C(0);\n", AddExponential("$C(1)", "%x"), AddExponential("%o1", "%o0"),
-        "    call (%t0), fn_log, (%s1);\n    add.rn.$T %y, %s0, %t0;\n", Temporaries(type.Register), "math_log");
+        "    call (%t0), fn_log_normal, (%s1);\n    add.rn.$T %y, %s0, %t0;\n", Temporaries(type.Register), "math_log");
 
     /// <summary>(s0, s1) += (<paramref name="m"/>, <paramref name="s"/>) as pairs that stand for s0 + ln s1.</summary>
     internal static string AddExponential(string s, string m) => $"""
@@ -148,7 +154,7 @@ internal static partial class Operators
             neg.$T %t0, %t0;
             setp.eq.$T %q0, {m}, %s0;
             selp.$T %t0, $C(0), %t0, %q0;
-            call (%t1), fn_exp, (%t0);
+            call (%t1), fn_exp_negative, (%t0);
             setp.lt.$T %q1, %s0, {m};
             fma.rn.$T %t2, %s1, %t1, {s};
             mov.$T %t3, {s};

@@ -27,7 +27,7 @@ internal static partial class Operators
             ScanKernel.Sum => new(type, ["f64"], "    mov.f64 %s0, 0d0000000000000000;\n", load, "    add.rn.f64 %s0, %o0, %s0;\n", FromDouble(type, "%s0", "%y"), ""),
             ScanKernel.Prod => new(type, ["f64"], "    mov.f64 %s0, 0d3FF0000000000000;\n", load, "    mul.rn.f64 %s0, %o0, %s0;\n", FromDouble(type, "%s0", "%y"), ""),
             _ => new(type, ["f64", "f64"], "    mov.f64 %s0, $C(-inf);\n    mov.f64 %s1, $C(0);\n", load + "    mov.f64 %s1, $C(1);\n", AddExponential("%o1", "%o0"),
-                "    call (%t0), fn_log, (%s1);\n    add.rn.f64 %t0, %s0, %t0;\n" + FromDouble(type, "%t0", "%y"), Temporaries("f64"), "math_log"),
+                "    call (%t0), fn_log_normal, (%s1);\n    add.rn.f64 %t0, %s0, %t0;\n" + FromDouble(type, "%t0", "%y"), Temporaries("f64"), "math_log"),
         };
     }
 }

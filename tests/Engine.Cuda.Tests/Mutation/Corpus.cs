@@ -36,10 +36,13 @@ internal static class Corpus
                     Assert.True(verdict.Agrees, verdict.Report);
                 }));
 
-            foreach (var (name, run) in LongCases.Exact)
+            foreach (var (name, run) in ReductionCases.Exact().Concat(PairCases.All())) cases.Add(($"{name} {dtype}", device => run(dtype, device)));
+
+            foreach (var (name, run, roundings) in ReductionCases.All().Concat(OrderCases.All()))
             {
                 Lazy<List<(string, double[])>> expected = new(() => run(dtype, Device.Cpu));
-                cases.Add(($"{name} {dtype}", device => OpSamples.AssertClose(expected.Value, run(dtype, device), dtype == DType.Float32 ? 2e-5 : 3e-14, name)));
+                var relative = roundings * (dtype == DType.Float32 ? Math.Pow(2, -23) : Math.Pow(2, -52));
+                cases.Add(($"{name} {dtype}", device => OpSamples.AssertClose(expected.Value, run(dtype, device), relative, name)));
             }
 
             foreach (var (name, run) in LongCases.All)

@@ -37,58 +37,6 @@ internal static class LongCases
         Of("fft2_real", "fft2_real", "{}", ("x", Normal(2, 21, 20))),
     ];
 
-    /// <summary>As <see cref="All"/>, of ops whose results are right to a few units in the last place of the largest.</summary>
-    public static IReadOnlyList<(string Name, Func<DType, Device, List<(string, double[])>> Run)> Exact { get; } = [.. Reductions(), .. Orders()];
-
-    /// <summary>Every reduction by each layout of threads, with one segment and with several, and entries that are not finite.</summary>
-    private static IEnumerable<(string, Func<DType, Device, List<(string, double[])>>)> Reductions()
-    {
-        (string Name, Func<Tensor, int[]?, Tensor> Of)[] reductions =
-        [
-            ("sum", (x, a) => x.Sum(a)), ("mean", (x, a) => x.Mean(a)), ("var", (x, a) => x.Variance(a)), ("max", (x, a) => x.Max(a)), ("min", (x, a) => x.Min(a)),
-            ("prod", (x, a) => (x * 1e-3 + 1).Prod(a)), ("logsumexp", (x, a) => x.LogSumExp(a)), ("norm 1", (x, a) => x.Norm(1, a)), ("norm 2", (x, a) => x.Norm(2, a)),
-            ("norm inf", (x, a) => x.Norm(double.PositiveInfinity, a)), ("any", (x, a) => (x > 3.2).Any(a)), ("all", (x, a) => (x > -3.2).All(a)),
-            ("argmax", (x, a) => x.ArgMax(a?[0])), ("argmin", (x, a) => x.ArgMin(a?[0])),
-            ("sum of whole numbers", (x, a) => (x * 9).To(DType.Int64).Sum(a)), ("max of whole numbers", (x, a) => (x * 9).To(DType.Int32).Max(a)),
-        ];
-        foreach (var (name, of) in reductions)
-        {
-            foreach (var (dims, axes) in new (int[], int[]?)[] { ([7, 70], [1]), ([3, 9001], [1]), ([700, 5], [0]), ([70, 40], [0]), ([17_000], null), ([6, 90, 5], [1]) })
-                yield return ($"{name} of [{string.Join(", ", dims)}]", (dtype, device) =>
-                {
-                    Generator.Seeded(19);
-                    var x = Tensor.Randn(dims, DType.Float64);
-                    var odd = x.Clone();
-                    double[] values = [double.NaN, double.PositiveInfinity, double.NegativeInfinity];
-                    for (var i = 0; i < values.Length; i++) odd.Reshape(-1).Narrow(0, (int)(x.Count * (i + 1) / 5), 1).FillInPlace(values[i]);
-                    Tensor[] inputs = [x, odd, x.FullLike(double.NegativeInfinity)];
-                    return [.. inputs.Select((t, i) => ($"result {i}", OpSamples.Numbers(of(t.To(dtype).To(device), axes))))];
-                });
-        }
-    }
-
-    /// <summary>Scans and sorts of lines of several tiles, either way, with equal and unordered entries.</summary>
-    private static IEnumerable<(string, Func<DType, Device, List<(string, double[])>>)> Orders()
-    {
-        (string Name, Func<Tensor, int, Tensor[]> Of)[] orders =
-        [
-            ("cumsum", (x, a) => [x.CumSum(a), x.CumSum(a, reverse: true), x.CumSum(a, exclusive: true)]), ("cumprod", (x, a) => [(x * 1e-2 + 1).CumProd(a)]),
-            ("logcumsumexp", (x, a) => [x.LogCumSumExp(a)]),
-            ("sort", (x, a) => [x.Sort(a).Values, x.Sort(a, descending: true).Indices]), ("sort of equals", (x, a) => [(x * 2).To(DType.Int32).Sort(a).Indices]),
-            ("index_select", (x, a) => [x.IndexSelect(a, Tensor.Arange(0, x.Size(a), 3, DType.Int64, x.Device))]),
-            ("copy across", (x, _) => [x.Transpose().Clone(), x.Transpose() + x.Transpose().Clone()]),
-        ];
-        foreach (var (name, of) in orders)
-            foreach (var (dims, axis) in new (int[], int)[] { ([3, 70], 1), ([2, 9001], 1), ([2100, 3], 0), ([70, 40], 0) })
-                yield return ($"{name} of [{string.Join(", ", dims)}]", (dtype, device) =>
-                {
-                    Generator.Seeded(23);
-                    var x = Tensor.Randn(dims, DType.Float64);
-                    x.Narrow(0, 1, 1).Narrow(1, 1, 1).FillInPlace(double.NegativeInfinity);
-                    return [.. of(x.To(dtype).To(device), axis).Select((y, i) => ($"result {i}", OpSamples.Numbers(y)))];
-                });
-    }
-
     private static (string, Func<DType, Device, List<(string, double[])>>) Of(string name, string op, string options, params (string Name, Func<Tensor> Value)[] inputs) => (name, (dtype, device) =>
     {
         Generator.Seeded(17);

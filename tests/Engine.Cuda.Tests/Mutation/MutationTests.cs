@@ -16,11 +16,15 @@ public class MutationTests(ITestOutputHelper output)
     /// <summary>How many mutants a plain run plants; the variable asks for another number, 0 for all.</summary>
     private const int Planted = 60;
 
-    private const string PlantedVariable = "EDIFICE_MUTANTS", ModuleVariable = "EDIFICE_MUTANTS_OF";
+    /// <summary>How many; of which modules, by a part of their first entry's name; into which folder those missed are written.</summary>
+    private const string PlantedVariable = "EDIFICE_MUTANTS", ModuleVariable = "EDIFICE_MUTANTS_OF", FolderVariable = "EDIFICE_MUTANTS_TO";
 
-    /// <summary>The aim is 0.95. Of 300 planted defects 272 were found; those missed are lines that change nothing and gaps in the cases for long
-    /// reductions, scans and softmax rows. A plain run plants few, so the floor lies below that share.</summary>
-    private const double Wanted = 0.85;
+    /// <summary>The share of the defects that has to be found.</summary>
+    /// <remarks>Of 300 planted defects 298 were found, of 434 others 428. Missed are trees that put together more chunks of a softmax row than
+    /// the cases have, digits of double functions below the rounding of a float result, and a few lines that change nothing. A run of 60 has
+    /// its accidents: were each missed with a chance of 1 in 40, seven of 60 would be in one of a thousand choices, so that six are let pass.</remarks>
+    private static double Wanted(int tried) => tried >= 300 ? 0.95 : 0.9;
+
     private const int Index = 96;
 
     [Fact]
@@ -51,19 +55,23 @@ public class MutationTests(ITestOutputHelper output)
         var planted = int.TryParse(Environment.GetEnvironmentVariable(PlantedVariable), NumberStyles.None, CultureInfo.InvariantCulture, out var n) ? n : Planted;
         var stride = planted == 0 ? 1 : Math.Max(1, mutants.Length / planted);
         var missed = new List<string>();
+        var folder = Environment.GetEnvironmentVariable(FolderVariable);
         var tried = 0;
         for (var i = stride / 2; i < mutants.Length; i += stride, tried++)
         {
             var (original, mutant) = mutants[i];
             driver.Replacement = (original, mutant.Text);
             Renew();
-            if (!users[original].Exists(at => Finds(cases[at].Run, device)))
-                missed.Add($"{mutant.Kind} at line {mutant.Line} of {Name(original)}: {mutant.Before}");
+            if (users[original].Exists(at => Finds(cases[at].Run, device))) continue;
+            missed.Add($"{mutant.Kind} at line {mutant.Line} of {Name(original)}: {mutant.Before}");
+            if (folder is null) continue;
+            var by = string.Join('\n', users[original].Select(at => $"// {cases[at].Name}"));
+            File.WriteAllText(Path.Combine(folder, $"{missed.Count}.ptx"), $"// {missed[^1]}\n{by}\n{original}");
         }
 
         output.WriteLine($"{tried - missed.Count} of {tried} found, of {mutants.Length} there are; missed:");
         foreach (var line in missed) output.WriteLine(line);
-        Assert.True(missed.Count <= (1 - Wanted) * tried, $"only {tried - missed.Count} of {tried} found; missed:\n{string.Join('\n', missed)}");
+        Assert.True(missed.Count <= (1 - Wanted(tried)) * tried + 1e-9, $"only {tried - missed.Count} of {tried} found; missed:\n{string.Join('\n', missed)}");
     }
 
     private static bool Finds(Action<Device> run, Device device)
