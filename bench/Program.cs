@@ -14,9 +14,17 @@ if (args is [StepMemory.ChildArgument, ..]) return StepMemory.Child(args);
 var suites = new (string Name, Func<Session, IEnumerable<Row>> Run)[]
 {
     ("tiny", TinyOps.Run), ("gemm", MatrixProducts.Run), ("ops", Operations.Run), ("attention", AttentionKernels.Run),
-    ("fft", Fourier.Run), ("recurrence", Recurrences.Run), ("blocks", BlockSteps.Run), ("memory", StepMemory.Run),
+    ("fft", Fourier.Run), ("recurrence", Recurrences.Run), (BlockSteps.SuiteName, BlockSteps.Run), ("memory", StepMemory.Run),
     ("stream", StreamingSteps.Run), ("scaling", Scaling.Run), ("startup", Startup.Run),
 };
+if (args is [RowProcess.ChildArgument, ..])
+{
+    var (suite, session) = RowProcess.Asked(args);
+    UseThreads(session.Threads);
+    RowProcess.Print(suites.Single(s => s.Name == suite).Run(session).Single(r => !r.IsLeftOut));
+    return 0;
+}
+
 var which = new Argument<string[]>("suite") { DefaultValueFactory = _ => ["all"], Description = $"all, or some of {string.Join(", ", suites.Select(s => s.Name))}" };
 which.AcceptOnlyFromAmong(["all", .. suites.Select(s => s.Name)]);
 var threads = new Option<int>("--threads") { DefaultValueFactory = _ => Environment.ProcessorCount, Description = "threads for both engines (default: all processors)" };
@@ -29,8 +37,7 @@ var root = new RootCommand("Edifice beside libtorch, in one process: the same da
 root.SetAction(parsed =>
 {
     var n = parsed.GetValue(threads);
-    CpuBackend.Threads = n;
-    TorchSharp.torch.set_num_threads(n);
+    UseThreads(n);
     var limits = MachineLimits.Measure(n);
     var session = new Session(n, limits, new Pair(limits, n, parsed.GetValue(rounds), parsed.GetValue(filter)!));
     string machine = $"{Processor.Name()}, {CpuBackend.InstructionSet}", libtorch = Library.Describe();
@@ -56,3 +63,9 @@ root.SetAction(parsed =>
     return rows.All(r => r.Agrees) ? 0 : 1;
 });
 return root.Parse(args).Invoke();
+
+static void UseThreads(int threads)
+{
+    CpuBackend.Threads = threads;
+    TorchSharp.torch.set_num_threads(threads);
+}

@@ -11,7 +11,7 @@ internal interface ITiles
     void Run(long tile);
 }
 
-/// <summary>Persistent worker threads that share out tiles by an atomic counter; the caller takes part.</summary>
+/// <summary>Persistent worker threads that share out tiles by atomic counters; the caller takes part.</summary>
 /// <remarks>
 /// <para>Which thread does which tile is open, so a tile must write only its own results: then the bits do not depend
 /// on the number of threads.</para>
@@ -41,35 +41,76 @@ internal static unsafe class WorkerPool
     private static Job? s_job;
 
     /// <summary>One call of <see cref="For"/>. A worker that looks at it late finds no tile left and touches nothing.</summary>
-    private sealed class Job(delegate*<void*, long, void> run, void* body, long tiles)
+    /// <remarks>Each participant has a stretch of the tiles and takes from the others' once its own is done. So a thread gets the
+    /// same part of a tensor from one operator to the next, and finds there what it left in its cache.</remarks>
+    private sealed class Job
     {
-        private long _next = -1;
+        // Counters of 64 bytes each, one line of a cache: participants do not disturb one another while each has tiles of its own.
+        private const int Line = 8;
+
+        private readonly delegate*<void*, long, void> _run;
+        private readonly void* _body;
+        private readonly long[] _next;
         private long _finished;
         private long _failedTile = long.MaxValue;
         private ExceptionDispatchInfo? _failure;
 
-        public long Tiles => tiles;
-
-        public bool IsTaken => Volatile.Read(ref _next) >= tiles - 1;
-
-        public void Drain()
+        public Job(delegate*<void*, long, void> run, void* body, long tiles, int participants)
         {
-            long done = 0, tile;
-            while ((tile = Interlocked.Increment(ref _next)) < tiles)
-            {
-                try
-                {
-                    run(body, tile);
-                }
-                catch (Exception e) // handed to the caller, who waits for every tile
-                {
-                    Fail(tile, e);
-                }
+            _run = run;
+            _body = body;
+            Tiles = tiles;
+            Participants = participants;
+            _next = new long[(participants + 1) * Line];
+            for (var p = 0; p < participants; p++) _next[(p + 1) * Line] = First(p);
+        }
 
-                done++;
+        public long Tiles { get; }
+
+        public int Participants { get; }
+
+        public bool IsTaken
+        {
+            get
+            {
+                for (var p = 0; p < Participants; p++)
+                    if (Volatile.Read(ref _next[(p + 1) * Line]) < First(p + 1)) return false;
+                return true;
+            }
+        }
+
+        private long First(int participant) => Tiles * participant / Participants;
+
+        public void Drain(int participant)
+        {
+            long done = 0;
+            for (var i = 0; i < Participants; i++)
+            {
+                var stretch = (participant + i) % Participants;
+                ref var next = ref _next[(stretch + 1) * Line];
+                var end = First(stretch + 1);
+                while (Volatile.Read(ref next) < end)
+                {
+                    var tile = Interlocked.Increment(ref next) - 1;
+                    if (tile >= end) break;
+                    Try(tile);
+                    done++;
+                }
             }
 
             if (done > 0) Interlocked.Add(ref _finished, done);
+        }
+
+        private void Try(long tile)
+        {
+            try
+            {
+                _run(_body, tile);
+            }
+            catch (Exception e) // handed to the caller, who waits for every tile
+            {
+                Fail(tile, e);
+            }
         }
 
         /// <summary>Waits for the tiles that other threads took; throws what the first failing tile threw, as a plain
@@ -77,7 +118,7 @@ internal static unsafe class WorkerPool
         public void Finish()
         {
             var spin = new SpinWait();
-            while (Volatile.Read(ref _finished) < tiles) spin.SpinOnce(sleep1Threshold: -1);
+            while (Volatile.Read(ref _finished) < Tiles) spin.SpinOnce(sleep1Threshold: -1);
             _failure?.Throw();
         }
 
@@ -116,9 +157,9 @@ internal static unsafe class WorkerPool
             while (true)
             {
                 seen = Next(seen);
-                if (number >= Volatile.Read(ref s_threads)) continue; // the number was lowered: the job is not for this one
-                WakeChildren(number, seen!);
-                seen!.Drain();
+                if (number >= seen!.Participants) continue; // fewer tiles or threads than workers: the job is not for this one
+                WakeChildren(number, seen);
+                seen.Drain(number);
             }
         }
 
@@ -172,11 +213,11 @@ internal static unsafe class WorkerPool
             EnsureStarted(threads - 1);
             fixed (TBody* pointer = &body)
             {
-                var job = new Job(&RunTile<TBody>, pointer, tiles);
+                var job = new Job(&RunTile<TBody>, pointer, tiles, (int)Math.Min(threads, tiles));
                 Interlocked.Exchange(ref s_job, job); // a full fence: published before any worker's state is read
                 WakeChildren(0, job);
                 t_inside = true;
-                job.Drain();
+                job.Drain(0);
                 t_inside = false;
                 job.Finish();
             }
@@ -201,8 +242,8 @@ internal static unsafe class WorkerPool
     {
         if (job.IsTaken) return;
         var workers = Volatile.Read(ref s_workers);
-        var participants = Math.Min(Math.Min(workers.Length + 1, Threads), job.Tiles);
-        for (var child = 2 * number + 1; child <= 2 * number + 2 && child < participants; child++) workers[child - 1].Wake();
+        var last = Math.Min(2 * number + 2, job.Participants - 1);
+        for (var child = 2 * number + 1; child <= last; child++) workers[child - 1].Wake();
     }
 
     private static void EnsureStarted(int count)

@@ -6,22 +6,23 @@ namespace Edifice.Bench.Measure;
 
 /// <summary>What this machine can do at most with so many threads, measured: fused multiply-adds on registers, and copying
 /// between arrays far larger than the caches.</summary>
-internal sealed class MachineLimits
+/// <param name="single">float operations per second.</param>
+/// <param name="dual">double operations per second.</param>
+/// <param name="copy">Bytes read and written per second by a copy.</param>
+internal sealed class MachineLimits(double single, double dual, double copy)
 {
     private const int Rounds = 7;
     private const int Accumulators = 24;
     private const int CopyBytes = 1 << 28;
 
-    private MachineLimits(double single, double dual, double copy) => (SinglePeak, DoublePeak, CopyBandwidth) = (single, dual, copy);
-
     /// <summary>float operations per second.</summary>
-    public double SinglePeak { get; }
+    public double SinglePeak => single;
 
     /// <summary>double operations per second.</summary>
-    public double DoublePeak { get; }
+    public double DoublePeak => dual;
 
     /// <summary>Bytes read and written per second by a copy.</summary>
-    public double CopyBandwidth { get; }
+    public double CopyBandwidth => copy;
 
     /// <summary>The least time for some work in milliseconds, and which limit sets it.</summary>
     public (double Milliseconds, string Limit) Least(Work work)

@@ -9,10 +9,13 @@ namespace Edifice.Bench.Measure;
 /// <param name="filter">Only rows whose name contains this are measured.</param>
 internal sealed class Pair(MachineLimits limits, int threads, int rounds, string filter)
 {
-    private const double RoundMilliseconds = 20, WarmUpMilliseconds = 300;
+    private const double RoundMilliseconds = 20, WarmUpMilliseconds = 300, LongestWarmUpMilliseconds = 3000, Settled = 1.05;
 
     // After its last parallel loop a runtime's threads wait awake for the next one, up to 200 ms, and would take a processor from the other engine.
     private const int SettlingMilliseconds = 250;
+
+    /// <summary>Rounds of both; the medians count.</summary>
+    public int Rounds => rounds;
 
     /// <summary>False when a row of this name was not asked for: what it needs need not be made.</summary>
     public bool Wants(string name) => name.Contains(filter, StringComparison.OrdinalIgnoreCase);
@@ -53,16 +56,22 @@ internal sealed class Pair(MachineLimits limits, int threads, int rounds, string
 
     private static int Repeats(Action call)
     {
-        // Until the just-in-time compiler has had its say; a call that takes long has it after a few.
+        // Until the just-in-time compiler has had its say, which comes late when it is busy: a stretch of calls as fast as the one before it.
+        // A call that takes long has it after a few.
+        var clock = Stopwatch.StartNew();
+        double before, last = double.PositiveInfinity;
+        do (before, last) = (last, Stretch(call));
+        while (before > Settled * last && clock.Elapsed.TotalMilliseconds < LongestWarmUpMilliseconds);
+        return Math.Max(1, (int)(RoundMilliseconds / last));
+    }
+
+    /// <summary>Milliseconds of a call.</summary>
+    private static double Stretch(Action call)
+    {
         var clock = Stopwatch.StartNew();
         var n = 0;
-        while (clock.Elapsed.TotalMilliseconds < WarmUpMilliseconds || n < 3)
-        {
-            call();
-            n++;
-        }
-
-        return Math.Max(1, (int)(RoundMilliseconds * n / clock.Elapsed.TotalMilliseconds));
+        for (; clock.Elapsed.TotalMilliseconds < WarmUpMilliseconds || n < 2; n++) call();
+        return clock.Elapsed.TotalMilliseconds / n;
     }
 
     private double Time(Action call, int repeats)

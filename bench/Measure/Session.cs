@@ -6,6 +6,9 @@ namespace Edifice.Bench.Measure;
 /// <param name="Pair">Measures rows.</param>
 internal sealed record Session(int Threads, MachineLimits Limits, Pair Pair)
 {
+    /// <summary>True in a process that measures one row for another one.</summary>
+    public bool IsRowProcess { get; init; }
+
     /// <summary>Lines of Markdown that suites leave beside their rows.</summary>
     public List<string> Tables { get; } = [];
 }

@@ -1,3 +1,4 @@
+using Edifice.Bench.Launch;
 using Edifice.Bench.Measure;
 using Edifice.Engine;
 
@@ -7,6 +8,9 @@ namespace Edifice.Bench.Suites;
 /// one long sequence.</summary>
 internal static class BlockSteps
 {
+    /// <summary>Of this suite.</summary>
+    public const string SuiteName = "blocks";
+
     /// <summary>The shapes of the targets.</summary>
     public static IReadOnlyList<(int Batch, int Length)> Shapes { get; } = [(8, 512), (1, 4096)];
 
@@ -17,6 +21,12 @@ internal static class BlockSteps
             {
                 var name = $"{c.Name} training step, {batch} x {length} x {BlockCase.Width}";
                 if (!session.Pair.Wants(name)) continue;
+                if (!session.IsRowProcess)
+                {
+                    yield return RowProcess.Measure(session, SuiteName, name);
+                    continue;
+                }
+
                 using var scope = Tensor.Scope();
                 using var disposed = TorchSharp.torch.NewDisposeScope();
                 var pair = new TrainingPair(c, batch, length);
