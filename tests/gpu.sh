@@ -14,7 +14,7 @@ publish() {
   folder=$(mktemp -d)
   trap 'rm -rf "$folder"' RETURN
   dotnet publish tests/GpuProgram -c Release -r linux-x64 --self-contained -p:PublishReadyToRun=false -p:DebugType=none \
-    -p:GenerateDocumentationFile=false -o "$folder/edifice-gpu/program" -nodeReuse:false -v quiet
+    -o "$folder/edifice-gpu/program" -nodeReuse:false -v quiet
   # Tests find the golden files by the solution beside them.
   mkdir -p "$folder/edifice-gpu/tests"
   cp -r tests/Golden "$folder/edifice-gpu/tests/"
