@@ -40,7 +40,8 @@ public static class MixedPrecision
     {
         var y = x.AllocateLike(dtype);
         x.Backend.Copy(x, y);
-        y = Tape.Record("round", y, [x], [], static (_, g) => [g[0]]);
+        // An object of its own, so that the pass can free the cotangent when its last reader is done.
+        y = Tape.Record("round", y, [x], [], static (_, g) => [g[0]!.Alias()]);
         if (y.Record is { } record) record.DType = DType.Float32;
         return y;
     }
