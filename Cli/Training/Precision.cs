@@ -41,7 +41,8 @@ internal static class Precision
         if (!notes.TryGetValue(ScaleNote, out var text) || text.Split(' ') is not [var factor, var steps]
             || !double.TryParse(factor, NumberStyles.Float, CultureInfo.InvariantCulture, out var f)
             || !int.TryParse(steps, NumberStyles.None, CultureInfo.InvariantCulture, out var s))
-            throw new TensorException($"the checkpoint of a run in f16 needs the note '{ScaleNote}', a factor and a number of steps; it has '{text}'");
+            throw new TensorException(
+                $"the checkpoint of a run in f16 needs the note '{ScaleNote}', a factor and a number of steps; it has '{text}'");
         scale.Restore(f, s);
     }
 }

@@ -256,8 +256,14 @@ namespace Edifice.Engine
                 Tensor x = node.Saved(0), w = node.Saved(1), d = g[0]!;
                 // The bias only adds: its value is not needed.
                 if (GradMode.IsOn)
-                    return [.. Tape.Composed([x, w], node.Needs, g, v => [v[0]!.Transpose(0, 1).MatMulInto(v[1]!, MatMulOps.SumType(v[0]!.DType)).Transpose(0, 1)]), node.Needs(2) ? d.Sum(0) : null];
-                Tensor? dx = node.Needs(0) ? x.AllocateLike(node.GradientType(0)) : null, dw = node.Needs(1) ? w.AllocateLike(node.GradientType(1)) : null;
+                {
+                    var sums = d.DType;
+                    var both = Tape.Composed([x, w], node.Needs, g, v => [v[0]!.Transpose(0, 1).MatMulInto(v[1]!, sums).Transpose(0, 1)]);
+                    return [.. both, node.Needs(2) ? d.Sum(0) : null];
+                }
+
+                var dx = node.Needs(0) ? x.AllocateLike(node.GradientType(0)) : null;
+                var dw = node.Needs(1) ? w.AllocateLike(node.GradientType(1)) : null;
                 var factor = MatMulOps.Factor(d, x.DType);
                 if (dx is not null) MatMulOps.Blocks(factor, w.Transpose(), dx, null);
                 if (dw is not null) x.Backend.MatMul(x.Transpose(0, 1).Transpose(), factor.Transpose(0, 1), dw, default);

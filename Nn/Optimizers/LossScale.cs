@@ -63,7 +63,8 @@ public sealed class LossScale
             GoodSteps = 0;
             Factor /= 2;
             if (Factor < Least)
-                throw new TensorException($"loss_scale: gradients are not finite even with a factor of {Factor * 2:r}: look for the cause with the anomaly mode");
+                throw new TensorException(
+                    $"loss_scale: gradients are not finite even with a factor of {Factor * 2:r}: look for the cause with the anomaly mode");
             return false;
         }
 

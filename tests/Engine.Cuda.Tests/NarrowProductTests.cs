@@ -27,7 +27,8 @@ public class NarrowProductTests
                             var random = new Generator(1);
                             Tensor Make(int[] lead, int rows, int columns, bool flip)
                             {
-                                var x = Tensor.Randn(flip ? [.. lead, columns, rows] : [.. lead, rows, columns], generator: random).To(dtype).To(device);
+                                int[] dims = flip ? [.. lead, columns, rows] : [.. lead, rows, columns];
+                                var x = Tensor.Randn(dims, generator: random).To(dtype).To(device);
                                 return flip ? x.Transpose() : x;
                             }
 
@@ -88,7 +89,8 @@ public class NarrowProductTests
                     return [("y", OpSamples.Numbers(y)), .. leaves.Select((x, i) => ($"gradient of {i}", OpSamples.Numbers(x.Grad!)))];
                 }
 
-                OpSamples.AssertClose(Run(Device.Cpu), Run(TestCard.Ampere), dtype == DType.BFloat16 ? Math.Pow(2, -7) : Math.Pow(2, -10), $"{dtype} {activation}");
+                var ulp = dtype == DType.BFloat16 ? Math.Pow(2, -7) : Math.Pow(2, -10);
+                OpSamples.AssertClose(Run(Device.Cpu), Run(TestCard.Ampere), ulp, $"{dtype} {activation}");
             }
     }
 
@@ -111,6 +113,8 @@ public class NarrowProductTests
         double[] a = OpSamples.Numbers(expected), b = OpSamples.Numbers(actual);
         var unit = result switch { DType.BFloat16 => Math.Pow(2, -8), DType.Float16 => Math.Pow(2, -11), _ => 1e-6 };
         for (var i = 0; i < a.Length; i++)
-            Assert.True(Math.Abs(a[i] - b[i]) <= 2 * unit * Math.Abs(a[i]) + 1e-5, $"{operands} into {result} {actual.Shape}, element {i}: {b[i]:r} on the card, {a[i]:r} on the CPU");
+            Assert.True(
+                Math.Abs(a[i] - b[i]) <= 2 * unit * Math.Abs(a[i]) + 1e-5,
+                $"{operands} into {result} {actual.Shape}, element {i}: {b[i]:r} on the card, {a[i]:r} on the CPU");
     }
 }

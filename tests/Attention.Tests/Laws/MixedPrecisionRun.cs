@@ -22,7 +22,8 @@ internal sealed class MixedPrecisionRun
         var info = Registry.Find(block);
         var options = OptionBag.Empty;
         // Wide enough that no norm is one of two or three numbers, which magnifies any rounding.
-        foreach (var (name, value) in new[] { ("embed_dim", "32"), ("hidden_size", "32"), ("num_layers", block == "griffin" ? "3" : "2"), ("head_size", "16"), ("dropout", "0") })
+        var layers = block == "griffin" ? "3" : "2";
+        foreach (var (name, value) in new[] { ("embed_dim", "32"), ("hidden_size", "32"), ("num_layers", layers), ("head_size", "16"), ("dropout", "0") })
             if (info.Options.Rows.Any(o => o.Name == name)) options = options.With(name, value);
         Generator.Seeded(1);
         _model = info.Build(options, default);
