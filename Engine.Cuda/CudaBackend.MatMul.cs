@@ -12,12 +12,13 @@ public sealed partial class CudaBackend
     /// <inheritdoc/>
     /// <remarks>By cuBLAS, whose matrices are column-major: a row-major y = a b is yᵀ = bᵀ aᵀ there, and a transposed view is the same
     /// memory under the other name. The order of a sum is cuBLAS's choice by the shape of the product: the same call gives the same
-    /// bits, two shapes need not.</remarks>
+    /// bits, two shapes need not. 16-bit floats are summed in float32, split sums included.</remarks>
     public void MatMul(Tensor a, Tensor b, Tensor y, in Epilogue epilogue)
     {
         ArgumentNullException.ThrowIfNull(a);
         ArgumentNullException.ThrowIfNull(b);
         ArgumentNullException.ThrowIfNull(y);
+        if (NarrowProduct.Check(a, b, y, epilogue)) RefuseBFloat16(a, b);
         if (y.Count == 0) return;
         if (!HasRowsInPlace(y.Layout))
         {
@@ -30,6 +31,14 @@ public sealed partial class CudaBackend
         if (epilogue.Bias is not null || epilogue.PreActivation is not null || epilogue.Activation != Activation.None) Finish(y, epilogue);
     }
 
+    /// <summary>Before Ampere cuBLAS has bfloat16 for some shapes only.</summary>
+    private void RefuseBFloat16(Tensor a, Tensor b)
+    {
+        if (a.DType != DType.BFloat16 || Driver.Describe() is not (_, var major and < 8, var minor, _, _)) return;
+        throw TensorException.For(
+            "MatMul", $"{Device} is a card of sm_{major}{minor}, and products of BFloat16 need sm_80 or later: use DType.Float16 or DType.Float32", a, b);
+    }
+
     private void Multiply(Tensor a, Tensor b, Tensor y, bool accumulate)
     {
         using var left = ProductOperand.Of(this, a);
@@ -37,12 +46,12 @@ public sealed partial class CudaBackend
         var batch = BatchAxes.Of(left, right, y);
         var (extent, stepA, stepB, stepY) = batch.Inner;
         var product = new BatchedProduct(
-            y.DType, right.Transposed, left.Transposed, y.Layout.Dims[^1], batch.Rows, a.Layout.Dims[^1],
+            a.DType, y.DType, right.Transposed, left.Transposed, y.Layout.Dims[^1], batch.Rows, a.Layout.Dims[^1],
             right.Leading, batch.LeadingA, batch.LeadingY, stepB, stepA, stepY, extent, 1, accumulate ? 1 : 0);
-        var size = y.DType.SizeOf();
+        int size = a.DType.SizeOf(), sizeY = y.DType.SizeOf();
         DevicePointer atA = Address(left.Tensor), atB = Address(right.Tensor), atY = Address(y);
         foreach (var (offsetA, offsetB, offsetY) in batch.Calls())
-            Blas.Multiply(product, At(atB, offsetB * size), At(atA, offsetA * size), At(atY, offsetY * size), Stream);
+            Blas.Multiply(product, At(atB, offsetB * size), At(atA, offsetA * size), At(atY, offsetY * sizeY), Stream);
     }
 
     private static bool HasRowsInPlace(Layout y) => ProductOperand.Fit(y) is (false, _);

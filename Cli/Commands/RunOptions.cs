@@ -41,6 +41,12 @@ internal sealed class RunOptions
 
     public Option<int?> ShortConvolution { get; } = new("--short-conv") { Description = "positions seen by a causal convolution in front of the block, for mqar, copy and induction; 0: none (default: 3)" };
 
+    public Option<string> PrecisionName { get; } = new("--precision")
+    {
+        DefaultValueFactory = _ => Precision.Full,
+        Description = "type of the factors of matrix products while training: f32, bf16 or f16; sums, weights and evaluation are float32",
+    };
+
     public Option<ulong> Seed { get; } = new("--seed") { Description = "seed of weights, data and dropout (default: 0)" };
 
     public Option<int?> EvaluateEvery { get; } = new("--eval-every") { Description = "steps between evaluations and checkpoints (default: a tenth of the run)" };
@@ -49,7 +55,7 @@ internal sealed class RunOptions
 
     public void AddTo(Command command)
     {
-        foreach (var option in (Option[])[Task, Text, Options, Steps, Batch, Length, Rate, WeightDecay, Average, ShortConvolution, Seed, EvaluateEvery, Threads]) command.Add(option);
+        foreach (var option in (Option[])[Task, Text, Options, Steps, Batch, Length, Rate, WeightDecay, Average, ShortConvolution, PrecisionName, Seed, EvaluateEvery, Threads]) command.Add(option);
     }
 
     /// <exception cref="TensorException">Options that contradict one another, or that neither the block nor the task has.</exception>
@@ -101,6 +107,8 @@ internal sealed class RunOptions
         if (!(average >= 0 && average < 1)) throw new TensorException($"--average must lie in [0, 1), got {average}");
         var every = parsed.GetValue(EvaluateEvery) ?? Math.Max(1, steps / 10);
         if (every < 1) throw new TensorException($"--eval-every must be at least 1, got {every}");
+        var precision = parsed.GetValue(PrecisionName)!;
+        _ = Precision.Parse(precision);
         return new RunConfig
         {
             Block = block,
@@ -117,6 +125,7 @@ internal sealed class RunOptions
             WeightDecay = decay,
             ClipNorm = 1,
             AverageDecay = average,
+            Precision = precision,
             Seed = parsed.GetValue(Seed),
             EvaluateEvery = every,
         };

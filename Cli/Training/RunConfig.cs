@@ -45,6 +45,9 @@ internal sealed record RunConfig
     /// <summary>Decay of the running average of the weights that is evaluated and used; 0: the weights themselves.</summary>
     public double AverageDecay { get; init; }
 
+    /// <summary>Type of the matrix products of training, a name of <see cref="Training.Precision"/>.</summary>
+    public string Precision { get; init; } = Training.Precision.Full;
+
     public required ulong Seed { get; init; }
 
     /// <summary>Steps between evaluations, which are also the steps between checkpoints.</summary>
@@ -83,6 +86,7 @@ internal sealed record RunConfig
             json.WriteNumber("weight_decay", WeightDecay);
             json.WriteNumber("clip_norm", ClipNorm);
             json.WriteNumber("average_decay", AverageDecay);
+            json.WriteString("precision", Precision);
             json.WriteNumber("seed", Seed);
             json.WriteNumber("evaluate_every", EvaluateEvery);
             json.WriteEndObject();
@@ -114,6 +118,7 @@ internal sealed record RunConfig
             WeightDecay = bag.Double("weight_decay", 0),
             ClipNorm = bag.Double("clip_norm", 0),
             AverageDecay = bag.Double("average_decay", 0),
+            Precision = bag.Text("precision", Training.Precision.Full),
             Seed = bag.Raw("seed")?.GetUInt64() ?? 0,
             EvaluateEvery = bag.Int("evaluate_every", 0),
         };

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Edifice.Attention;
 using Edifice.Cli.Tasks;
 using Edifice.Engine;
+using Edifice.Engine.Autograd;
 using Edifice.Nn;
 
 namespace Edifice.Cli.Training;
@@ -31,6 +32,8 @@ internal sealed class Trainer
     private readonly ExponentialMovingAverage? _average;
     private readonly TrainingCheckpoint _checkpoint;
     private readonly string? _folder;
+    private readonly DType _products;
+    private readonly LossScale? _scale;
 
     public Trainer(RunConfig config, ITask task, TrainedModel model, string? folder)
     {
@@ -39,6 +42,8 @@ internal sealed class Trainer
         _schedule = new CosineSchedule(config.LearningRate, Math.Max(config.Steps, config.WarmupSteps + 1), config.WarmupSteps, config.LearningRate * 0.1);
         if (config.AverageDecay > 0) _average = new ExponentialMovingAverage(model.Module, config.AverageDecay, warmup: true);
         _checkpoint = new TrainingCheckpoint(model.Module, _optimizer, _average);
+        _products = Precision.Parse(config.Precision);
+        _scale = Precision.ScaleFor(_products);
     }
 
     /// <summary>Where a run keeps its weights.</summary>
@@ -48,7 +53,11 @@ internal sealed class Trainer
     public static bool ScoresAccuracy(ITask task) => task is not TextFile;
 
     /// <summary>Continues from the folder's checkpoint.</summary>
-    public void Resume() => _checkpoint.Load(CheckpointIn(_folder!));
+    public void Resume()
+    {
+        _checkpoint.Load(CheckpointIn(_folder!));
+        Precision.Read(_scale, _checkpoint.Notes);
+    }
 
     /// <summary>Steps done so far.</summary>
     public int Step => (int)_checkpoint.Step;
@@ -95,13 +104,21 @@ internal sealed class Trainer
     {
         using var scope = Tensor.Scope();
         var batch = _task.Draw(new Generator(Mix(_config.Seed, TrainStream, (ulong)Step)), _config.BatchSize);
-        var loss = Loss(_model.Logits(batch.Tokens), batch.Targets);
+        Tensor loss;
+        using (MixedPrecision.Products(_products)) loss = Loss(_model.Logits(batch.Tokens), batch.Targets);
         _optimizer.ZeroGrad();
-        loss.Backward();
+        (_scale?.Scaled(loss) ?? loss).Backward();
         _optimizer.SetLearningRate(_schedule.At(Step));
-        _optimizer.StepClipped(_config.ClipNorm);
-        _average?.Update();
+        if (Update()) _average?.Update();
         return loss.Item();
+    }
+
+    /// <summary>False where the gradients of a scaled loss were not finite and the weights stayed.</summary>
+    private bool Update()
+    {
+        if (_scale is not null) return _scale.Step(_optimizer, _config.ClipNorm);
+        _optimizer.StepClipped(_config.ClipNorm);
+        return true;
     }
 
     private static Tensor Loss(Tensor logits, Tensor targets) => logits.CrossEntropy(targets, Sequences.NotScored);
@@ -146,7 +163,9 @@ internal sealed class Trainer
 
     private void Save()
     {
-        if (_folder is not null) _checkpoint.Save(CheckpointIn(_folder));
+        if (_folder is null) return;
+        Precision.Write(_scale, _checkpoint.Notes);
+        _checkpoint.Save(CheckpointIn(_folder));
     }
 
     private double Speed(List<double> milliseconds)

@@ -52,6 +52,8 @@ internal sealed class BackwardPass
     {
         var nodes = Collect(outputs);
         using var mode = _createGraph ? GradMode.On() : GradMode.Off();
+        // Rules know from what they saved in which type they multiply.
+        using var precision = MixedPrecision.EndForBackward();
         for (var i = 0; i < outputs.Length; i++)
             Deliver(outputs[i].Record!, Seed(outputs[i], seeds[i]), owned: false, null);
         foreach (var node in nodes) Step(node);
@@ -170,7 +172,13 @@ internal sealed class BackwardPass
         var sum = slot.Value;
         if (_createGraph)
         {
-            slot = new Cotangent(sum + g, false);
+            slot = new Cotangent(Add(sum, g), false);
+        }
+        else if (g.DType.IsNarrowFloat())
+        {
+            var total = Add(sum, g);
+            ruleScope?.Keep(total);
+            slot = new Cotangent(total, true);
         }
         else if (slot.Owned && sum.IsContiguous && sum.Storage.IsUnique)
         {
@@ -185,6 +193,14 @@ internal sealed class BackwardPass
             sum.Backend.Zip(BinaryKernel.Add, sum, g, total);
             slot = new Cotangent(total, true);
         }
+    }
+
+    /// <summary>The sum of two cotangents as a tensor on the tape; 16-bit ones by way of float32.</summary>
+    private static Tensor Add(Tensor a, Tensor b)
+    {
+        if (!a.DType.IsNarrowFloat()) return a + b;
+        using Tensor wideA = a.To(DType.Float32), wideB = b.To(DType.Float32), sum = wideA + wideB;
+        return sum.To(a.DType);
     }
 
     /// <summary>Takes a tensor's complete cotangent: runs hooks and files it where somebody asked for it.</summary>
@@ -234,9 +250,9 @@ internal sealed class BackwardPass
         if (record.Gradient is { } old)
         {
             // In place only where no view, no graph and no second parameter can see it.
-            if (_createGraph || old.Record is not null || !old.IsContiguous || !old.Storage.IsUnique)
+            if (_createGraph || old.Record is not null || !old.IsContiguous || !old.Storage.IsUnique || old.DType.IsNarrowFloat())
             {
-                record.Gradient = old + g;
+                record.Gradient = Add(old, g);
                 return false;
             }
 
@@ -265,7 +281,7 @@ internal sealed class BackwardPass
         if (g.Shape == shape) return g;
         if (!Shape.TryBroadcast(shape, g.Shape, out var both) || both != g.Shape)
             throw new AutogradException($"{op}: its backward pass gave a gradient of {g.Shape} for an input of {shape}");
-        return g.SumTo(shape);
+        return g.DType.IsNarrowFloat() ? g.To(DType.Float32).SumTo(shape).To(g.DType) : g.SumTo(shape);
     }
 
     private static Tensor CheckHook(Tensor replaced, GradientRecord record) =>

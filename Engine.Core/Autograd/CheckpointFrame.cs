@@ -11,6 +11,7 @@ internal sealed class CheckpointFrame
 
     private readonly Func<Tensor[]> _region;
     private readonly RandomState _random;
+    private readonly DType _productType = MixedPrecision.ProductType;
     private readonly Lock _replay = new();
 
     /// <summary>This frame only fills the places of another one.</summary>
@@ -86,6 +87,7 @@ internal sealed class CheckpointFrame
             using (TensorScope.Suspend())
             using (Tensor.Scope())
             using (GradMode.On())
+            using (MixedPrecision.Products(_productType))
             {
                 Generator.Current.Restore(_random);
                 _ = replay.Execute();

@@ -19,10 +19,10 @@ internal sealed class GradientRecord
     /// <summary>Called with the complete cotangent; a non-null result replaces it.</summary>
     public List<Func<Tensor, Tensor?>>? Hooks;
 
-    /// <summary>Shape and dtype of the tensor, which every cotangent must have.</summary>
+    /// <summary>Layout of the tensor, whose shape every cotangent must have.</summary>
     public required Layout Layout;
 
-    /// <summary>The tensor's dtype.</summary>
+    /// <summary>The dtype of every cotangent: the tensor's, but Float32 for the narrow copies of <see cref="MixedPrecision"/>.</summary>
     public required DType DType;
 
     /// <summary>The tensor's device.</summary>

@@ -18,6 +18,9 @@ internal readonly struct BackwardStep(Node node, bool[]? wanted)
     /// <summary>True when the gradient of input <paramref name="i"/> is wanted.</summary>
     public bool Needs(int i) => node.Inputs[i] is not null && (wanted is null || wanted[i]);
 
+    /// <summary>The dtype that the gradient of input <paramref name="i"/> must have.</summary>
+    public DType GradientType(int i) => node.Inputs[i]!.DType;
+
     /// <summary>Saved tensor number <paramref name="i"/>, checked against in-place writes.</summary>
     public Tensor Saved(int i) => node.Saved(i);
 

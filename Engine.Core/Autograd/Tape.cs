@@ -54,7 +54,7 @@ internal static class Tape
         for (var i = 0; i < records.Length; i++)
         {
             var y = outputs[i];
-            records[i] = new GradientRecord { Layout = y.Layout, DType = y.DType, Device = y.Device, Output = i };
+            records[i] = new GradientRecord { Layout = y.Layout, DType = CotangentType(y, inputs), Device = y.Device, Output = i };
             if (y.DType.IsFloating()) y.Record = records[i];
         }
 
@@ -64,6 +64,15 @@ internal static class Tape
         // Only now are the outputs no leaves any more: a checkpoint defers the saving of those among them.
         for (var i = 0; i < kept.Length; i++) kept[i] = new SavedTensor(saved[i]);
         foreach (var y in outputs) Anomaly.CheckForward(op, y);
+    }
+
+    /// <summary>What is a view of a narrow copy with float32 cotangents has float32 cotangents too.</summary>
+    private static DType CotangentType(Tensor y, ReadOnlySpan<Tensor?> inputs)
+    {
+        if (y.DType.IsNarrowFloat())
+            foreach (var x in inputs)
+                if (x is { Record.DType: DType.Float32 } && x.DType == y.DType) return DType.Float32;
+        return y.DType;
     }
 
     /// <summary>Gradients of a fused op when the gradient's own graph is wanted: runs the op's composed form on the same

@@ -29,9 +29,17 @@ public readonly record struct Epilogue(
 
 public partial interface IBackend
 {
-    /// <summary>y[…, m, n] = a[…, m, k] b[…, k, n] for f32/f64. a and b have y's leading axes (already expanded) and any
-    /// strides, transposed views included, without copies; y has unit stride on its last axis and any others. k = 0
+    /// <summary>y[…, m, n] = a[…, m, k] b[…, k, n]. a and b have y's leading axes (already expanded) and any
+    /// strides, transposed views included; y has unit stride on its last axis and any others. k = 0
     /// gives zeros. Sums over k run in a fixed order per element that does not depend on m, n, the batch or the number of
     /// threads.</summary>
+    /// <remarks>
+    /// <para>All three are float32, or all three float64; such operands are read in place, without copies.</para>
+    /// <para>Or a and b are both bfloat16 or both float16, and y is float32 or of their dtype. Products of their elements and
+    /// sums are float32 then, and a narrow y is rounded once, at the end: beyond its range to an infinity, NaN stays NaN. A
+    /// float32 y takes every epilogue, with its tensors in float32; a narrow y takes none. bfloat16 is refused by cards before
+    /// sm_80.</para>
+    /// </remarks>
+    /// <exception cref="TensorException">Other dtypes, or a device without products of these.</exception>
     void MatMul(Tensor a, Tensor b, Tensor y, in Epilogue epilogue);
 }

@@ -1,3 +1,4 @@
+using Edifice.Engine.Autograd;
 using Edifice.Engine.Backends;
 
 namespace Edifice.Engine.Ops;
@@ -13,6 +14,7 @@ internal static class ChunkedDelta
         in MatrixStateSpec spec, Tensor r, Tensor k, Tensor v, Tensor? logW, Tensor a, Tensor b, Tensor? initial, int chunk)
     {
         if (spec.Decay != StateDecayKind.Log || logW is null) throw TensorException.For("wkv7", $"has no chunkwise form with decays of kind {spec.Decay}", r);
+        using var full = MixedPrecision.Products(DType.Float32);
         int batch = r.Layout.Dims[0], length = r.Layout.Dims[1], heads = r.Layout.Dims[2];
         var state = initial ?? Tensor.Zeros([batch, heads, r.Layout.Dims[3], v.Layout.Dims[3]], r.DType, r.Device);
         var outputs = new List<Tensor>();

@@ -1,3 +1,4 @@
+using Edifice.Engine.Autograd;
 using Edifice.Engine.Backends;
 
 namespace Edifice.Engine.Ops;
@@ -12,6 +13,7 @@ internal static class ChunkedState
     public static (Tensor Output, Tensor FinalState) Run(
         in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? initial, int chunk, int subChunk = 16)
     {
+        using var full = MixedPrecision.Products(DType.Float32);
         int batch = q.Layout.Dims[0], length = q.Layout.Dims[1], heads = q.Layout.Dims[2], dk = q.Layout.Dims[3], dv = v.Layout.Dims[3];
         var state = initial ?? Tensor.Zeros([batch, heads, dk, dv], q.DType, q.Device);
         var outputs = new List<Tensor>();

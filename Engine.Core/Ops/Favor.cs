@@ -1,3 +1,5 @@
+using Edifice.Engine.Autograd;
+
 namespace Edifice.Engine
 {
     /// <summary>Which kernel the random features estimate.</summary>
@@ -37,6 +39,8 @@ namespace Edifice.Engine
             ArgumentNullException.ThrowIfNull(projection);
             if (Rank != 4 || projection.Rank != 2 || projection.Layout.Dims[1] != Layout.Dims[3])
                 throw TensorException.For("favor_features", "needs x [B, L, h, d] and a projection [m, d]", this, projection);
+            // An error of u is one of the exponent: this product stays in full precision.
+            using var full = MixedPrecision.Products(DType.Float32);
             // Scale and normaliser go where they touch fewest elements: into the small projection and into the one shift per row.
             double rootOfScale = Math.Pow(Layout.Dims[3], -0.25), features = projection.Layout.Dims[0];
             var u = MatMul((projection * rootOfScale).Transpose());

@@ -8,21 +8,39 @@ namespace Edifice.Engine.Ops
     internal static class MatMulOps
     {
         /// <summary>y = a b on operands of rank ≥ 2 with broadcasting leading axes, off the tape.</summary>
-        public static Tensor Product(string op, Tensor a, Tensor b, in Epilogue epilogue)
+        /// <param name="op">For messages.</param>
+        /// <param name="a">[…, m, k].</param>
+        /// <param name="b">[…, k, n].</param>
+        /// <param name="result">Dtype of y: that of a and b, or that of their sums.</param>
+        /// <param name="epilogue">What follows.</param>
+        public static Tensor Product(string op, Tensor a, Tensor b, DType result, in Epilogue epilogue)
         {
-            Binary.Check(op, a, b);
-            if (!a.DType.IsComputeFloat()) throw TensorException.For(op, "is computed in Float32 and Float64: convert with .To(…)", a, b);
-            if (a.Layout.Dims[^1] != b.Layout.Dims[^2])
-                throw TensorException.For(op, $"inner extents differ: {a.Layout.Dims[^1]} columns against {b.Layout.Dims[^2]} rows", a, b);
-            if (!Shape.TryBroadcast(new(a.Layout.Dims[..^2]), new(b.Layout.Dims[..^2]), out var batch))
-                throw TensorException.For(op, "the leading axes do not broadcast", a, b);
+            var batch = Check(op, a, b);
             int m = a.Layout.Dims[^2], n = b.Layout.Dims[^1];
             using var off = GradMode.Off();
-            var y = Tensor.Allocate([.. batch.Dims, m, n], a.DType, a.Device);
+            var y = Tensor.Allocate([.. batch.Dims, m, n], result, a.Device);
             a.Backend.MatMul(
                 a.Expand([.. batch.Dims, m, a.Layout.Dims[^1]]), b.Expand([.. batch.Dims, b.Layout.Dims[^2], n]), y, epilogue);
             return y;
         }
+
+        /// <summary>The leading axes of a product.</summary>
+        public static Shape Check(string op, Tensor a, Tensor b)
+        {
+            Binary.Check(op, a, b);
+            if (!a.DType.IsFloating()) throw TensorException.For(op, "is computed in floating dtypes: convert with .To(…)", a, b);
+            if (a.Layout.Dims[^1] != b.Layout.Dims[^2])
+                throw TensorException.For(op, $"inner extents differ: {a.Layout.Dims[^1]} columns against {b.Layout.Dims[^2]} rows", a, b);
+            return Shape.TryBroadcast(new(a.Layout.Dims[..^2]), new(b.Layout.Dims[..^2]), out var batch)
+                ? batch
+                : throw TensorException.For(op, "the leading axes do not broadcast", a, b);
+        }
+
+        /// <summary>The type in which products of these operands are summed.</summary>
+        public static DType SumType(DType operands) => operands.IsNarrowFloat() ? DType.Float32 : operands;
+
+        /// <summary>A cotangent as a factor of the backward products, in the type of the other one.</summary>
+        public static Tensor Factor(Tensor cotangent, DType type) => cotangent.DType == type ? cotangent : MixedPrecision.Rounded(cotangent, type);
 
         /// <summary>y[:, m] = x[:, m] w[m] + bias[m] for every m, off the tape; x [R, n, i], w [n, i, o], y [R, n, o]. One product each, so
         /// that rows stay where they are and the bias goes along.</summary>
@@ -103,7 +121,8 @@ namespace Edifice.Engine
     public sealed partial class Tensor
     {
         /// <summary>Matrix product over the last two axes; leading axes broadcast. A rank-1 left operand is a row, a rank-1 right
-        /// operand a column, dropped from the result.</summary>
+        /// operand a column, dropped from the result. BFloat16 and Float16 are summed in Float32 and rounded once, to their own type;
+        /// see also <see cref="MixedPrecision"/>.</summary>
         /// <exception cref="TensorException">A scalar operand, inner extents or leading axes that do not fit.</exception>
         public Tensor MatMul(Tensor other)
         {
@@ -111,21 +130,34 @@ namespace Edifice.Engine
             if (Rank == 0 || other.Rank == 0) throw TensorException.For("matmul", "needs operands with at least one axis: multiply by a scalar with *", this, other);
             if (Rank == 1) return other.Rank == 1 ? Unsqueeze(0).MatMul(other.Unsqueeze(1)).Reshape() : Unsqueeze(0).MatMul(other).Squeeze(-2);
             if (other.Rank == 1) return MatMul(other.Unsqueeze(1)).Squeeze(-1);
-            var y = MatMulOps.Product("matmul", this, other, default);
+            if (!MixedPrecision.Narrows(this, other)) return MatMulInto(other, DType);
+            _ = MatMulOps.Check("matmul", this, other);
+            return MixedPrecision.Narrow(this).MatMulInto(MixedPrecision.Narrow(other), DType.Float32);
+        }
+
+        /// <summary>The product of two operands of rank ≥ 2 and one dtype, in that dtype or the one of its sums.</summary>
+        internal Tensor MatMulInto(Tensor other, DType result)
+        {
+            var y = MatMulOps.Product("matmul", this, other, result, default);
             return Tape.Record("matmul", y, [this, other], [this, other], static (n, g) =>
-            [
-                n.Needs(0) ? g[0]!.MatMul(n.Saved(1).Transpose()) : null,
-                n.Needs(1) ? WeightGradient(n.Saved(0), g[0]!, n.Saved(1).Rank) : null,
-            ]);
+            {
+                Tensor a = n.Saved(0), b = n.Saved(1), d = MatMulOps.Factor(g[0]!, a.DType);
+                return
+                [
+                    n.Needs(0) ? d.MatMulInto(b.Transpose(), n.GradientType(0)) : null,
+                    n.Needs(1) ? WeightGradient(a, d, b.Rank, n.GradientType(1)) : null,
+                ];
+            });
         }
 
         /// <summary>aᵀ g; with a matrix on the right all leading axes are contracted in one product.</summary>
-        private static Tensor WeightGradient(Tensor a, Tensor g, int rank) =>
+        private static Tensor WeightGradient(Tensor a, Tensor g, int rank, DType result) =>
             rank == 2 && a.Rank > 2 && a.Rank == g.Rank
-                ? a.Flatten(0, -2).Transpose().MatMul(g.Flatten(0, -2))
-                : a.Transpose().MatMul(g);
+                ? a.Flatten(0, -2).Transpose().MatMulInto(g.Flatten(0, -2), result)
+                : a.Transpose().MatMulInto(g, result);
 
-        /// <summary>act(x Wᵀ + b) with W [out, in], b [out], x […, in], in one product with a fused epilogue.</summary>
+        /// <summary>act(x Wᵀ + b) with W [out, in], b [out], x […, in], in one product with a fused epilogue. BFloat16 and Float16 are
+        /// computed in Float32 up to the result, which is rounded once; see also <see cref="MixedPrecision"/>.</summary>
         public Tensor Linear(Tensor weight, Tensor? bias = null, Activation activation = Activation.None)
         {
             ArgumentNullException.ThrowIfNull(weight);
@@ -133,6 +165,18 @@ namespace Edifice.Engine
                 throw TensorException.For("linear", "needs x […, in] and a weight [out, in]", this, weight);
             if (bias is not null && (bias.Rank != 1 || bias.Layout.Dims[0] != weight.Layout.Dims[0] || bias.DType != DType || bias.Device != Device))
                 throw TensorException.For("linear", "the bias must be [out] of the same dtype and device", weight, bias);
+            Binary.Check("linear", this, weight);
+            if (MixedPrecision.Narrows(this, weight))
+                return MixedPrecision.Narrow(this).LinearInto(MixedPrecision.Narrow(weight), bias, activation, DType.Float32);
+            if (!DType.IsNarrowFloat()) return LinearInto(weight, bias, activation, DType);
+            return bias is null && activation == Activation.None
+                ? LinearInto(weight, null, activation, DType)
+                : LinearInto(weight, bias?.To(DType.Float32), activation, DType.Float32).To(DType);
+        }
+
+        /// <summary>x and W of one dtype; bias and result of the one of their sums, or, without an epilogue, the result of theirs.</summary>
+        private Tensor LinearInto(Tensor weight, Tensor? bias, Activation activation, DType result)
+        {
             long leading = 1;
             foreach (var d in Layout.Dims.AsSpan(..^1)) leading *= d;
             var rows = Reshape(checked((int)leading), Layout.Dims[^1]);
@@ -140,8 +184,8 @@ namespace Edifice.Engine
             var watched = Tape.Watches([this, weight, bias]);
             using (GradMode.Off())
             {
-                pre = activation != Activation.None && watched ? Allocate([rows.Layout.Dims[0], weight.Layout.Dims[0]], DType, Device) : this;
-                y = MatMulOps.Product("linear", rows, weight.Transpose(), new Epilogue(
+                pre = activation != Activation.None && watched ? Allocate([rows.Layout.Dims[0], weight.Layout.Dims[0]], result, Device) : this;
+                y = MatMulOps.Product("linear", rows, weight.Transpose(), result, new Epilogue(
                     bias?.Contiguous(), activation, ReferenceEquals(pre, this) ? null : pre));
             }
 
@@ -157,10 +201,11 @@ namespace Edifice.Engine
                     d = rule.PullThrough(d, z);
                 }
 
+                var factor = MatMulOps.Factor(d, x.DType);
                 return
                 [
-                    n.Needs(0) ? d.MatMul(w) : null,
-                    n.Needs(1) ? d.Transpose().MatMul(x) : null,
+                    n.Needs(0) ? factor.MatMulInto(w, n.GradientType(0)) : null,
+                    n.Needs(1) ? factor.Transpose().MatMulInto(x, n.GradientType(1)) : null,
                     n.Needs(2) ? d.Sum(0) : null,
                 ];
             });
@@ -169,7 +214,7 @@ namespace Edifice.Engine
 
         private static Tensor LinearAgain(Tensor x, Tensor w, Tensor? bias)
         {
-            var z = x.MatMul(w.Transpose());
+            var z = x.MatMulInto(w.Transpose(), MatMulOps.SumType(x.DType));
             return bias is null ? z : z + bias;
         }
 
@@ -181,31 +226,47 @@ namespace Edifice.Engine
             return Unsqueeze(1) * other.Unsqueeze(0);
         }
 
-        /// <summary>x […, n i] times n blocks W [n, i, o] (input axis before output axis), plus b [n, o]; result […, n o].</summary>
+        /// <summary>x […, n i] times n blocks W [n, i, o] (input axis before output axis), plus b [n, o]; result […, n o]. 16-bit floats
+        /// as in <see cref="Linear"/>.</summary>
         public Tensor BlockDiagonalLinear(Tensor weight, Tensor? bias = null)
         {
             ArgumentNullException.ThrowIfNull(weight);
             if (weight.Rank != 3 || Rank == 0 || Layout.Dims[^1] != (long)weight.Layout.Dims[0] * weight.Layout.Dims[1])
                 throw TensorException.For("block_diagonal_linear", "needs x […, n·i] and a weight [n, i, o]", this, weight);
             Binary.Check("block_diagonal_linear", this, weight);
-            int n = weight.Layout.Dims[0], i = weight.Layout.Dims[1], o = weight.Layout.Dims[2];
+            int n = weight.Layout.Dims[0], o = weight.Layout.Dims[2];
             if (bias is not null && (bias.Rank != 2 || bias.Layout.Dims[0] != n || bias.Layout.Dims[1] != o || bias.DType != DType || bias.Device != Device))
                 throw TensorException.For("block_diagonal_linear", $"the bias must be [{n}, {o}] of the same dtype and device", weight, bias);
-            if (!DType.IsComputeFloat()) throw TensorException.For("block_diagonal_linear", "is computed in Float32 and Float64: convert with .To(…)", this, weight);
+            if (!DType.IsFloating()) throw TensorException.For("block_diagonal_linear", "is computed in floating dtypes: convert with .To(…)", this, weight);
+            if (MixedPrecision.Narrows(this, weight)) return MixedPrecision.Narrow(this).BlocksInto(MixedPrecision.Narrow(weight), bias);
+            return DType.IsNarrowFloat() ? BlocksInto(weight, bias?.To(DType.Float32)).To(DType) : BlocksInto(weight, bias);
+        }
+
+        /// <summary>x and W of one dtype; bias and result of the one of their sums.</summary>
+        private Tensor BlocksInto(Tensor weight, Tensor? bias)
+        {
+            int n = weight.Layout.Dims[0], o = weight.Layout.Dims[2];
             long rows = 1;
             foreach (var d in Layout.Dims.AsSpan(..^1)) rows *= d;
-            var x = Reshape(checked((int)rows), n, i);
-            var y = Allocate([x.Layout.Dims[0], n, o], DType, Device);
+            var x = Reshape(checked((int)rows), n, weight.Layout.Dims[1]);
+            var y = Allocate([x.Layout.Dims[0], n, o], MatMulOps.SumType(DType), Device);
             MatMulOps.Blocks(x, weight, y, bias?.Contiguous());
             y = Tape.Record("block_diagonal_linear", y, [x, weight, bias], [x, weight], static (node, g) =>
             {
                 Tensor x = node.Saved(0), w = node.Saved(1), d = g[0]!;
                 // The bias only adds: its value is not needed.
                 if (GradMode.IsOn)
-                    return [.. Tape.Composed([x, w], node.Needs, g, v => [v[0]!.Transpose(0, 1).MatMul(v[1]!).Transpose(0, 1)]), node.Needs(2) ? d.Sum(0) : null];
-                Tensor? dx = node.Needs(0) ? x.AllocateLike() : null, dw = node.Needs(1) ? w.AllocateLike() : null;
-                if (dx is not null) MatMulOps.Blocks(d, w.Transpose(), dx, null);
-                if (dw is not null) x.Backend.MatMul(x.Transpose(0, 1).Transpose(), d.Transpose(0, 1), dw, default);
+                {
+                    var sums = d.DType;
+                    var both = Tape.Composed([x, w], node.Needs, g, v => [v[0]!.Transpose(0, 1).MatMulInto(v[1]!, sums).Transpose(0, 1)]);
+                    return [.. both, node.Needs(2) ? d.Sum(0) : null];
+                }
+
+                var dx = node.Needs(0) ? x.AllocateLike(node.GradientType(0)) : null;
+                var dw = node.Needs(1) ? w.AllocateLike(node.GradientType(1)) : null;
+                var factor = MatMulOps.Factor(d, x.DType);
+                if (dx is not null) MatMulOps.Blocks(factor, w.Transpose(), dx, null);
+                if (dw is not null) x.Backend.MatMul(x.Transpose(0, 1).Transpose(), factor.Transpose(0, 1), dw, default);
                 return [dx, dw, node.Needs(2) ? d.Sum(0) : null];
             });
             return y.Reshape([.. Layout.Dims[..^1], n * o]);

@@ -100,6 +100,7 @@ internal static class MatrixState
     public static (Tensor Output, Tensor FinalState) Steps(
         in MatrixStateSpec spec, Tensor q, Tensor k, Tensor v, Tensor? decay, Tensor? a, Tensor? b, Tensor? initial)
     {
+        using var full = MixedPrecision.Products(DType.Float32);
         var state = initial ?? Tensor.Zeros([q.Layout.Dims[0], q.Layout.Dims[2], q.Layout.Dims[3], v.Layout.Dims[3]], q.DType, q.Device);
         var fixedFade = spec.HeadFactors is { } f ? Tensor.FromDoubles(f, [f.Length, 1, 1], q.DType, q.Device) : null;
         var fades = spec.Decay == StateDecayKind.Log ? decay!.Exp() : decay;

@@ -1,3 +1,4 @@
+using Edifice.Engine.Autograd;
 using Edifice.Engine.Ops;
 
 namespace Edifice.Engine
@@ -23,6 +24,7 @@ namespace Edifice.Engine
         {
             if (Rank < 2 || Count == 0) throw TensorException.For("pinv_iterative", "needs matrices […, n, m]", this);
             if (iterations < 0) throw TensorException.For("pinv_iterative", $"the number of steps cannot be {iterations}", this);
+            using var full = MixedPrecision.Products(DType.Float32);
             var size = Abs();
             Tensor rows = size.Sum(-1), columns = size.Sum(-2);
             var r = perMatrix ? rows.Max([-1], keepdim: true).Unsqueeze(-1) : rows.Max();
@@ -61,6 +63,8 @@ namespace Edifice.Engine
             if (q.Layout.Dims[1] != k.Layout.Dims[1] || q.Layout.Dims[2] != k.Layout.Dims[2]) throw TensorException.For("nystrom_attention", "q, k and v must have one length and one number of heads", q, k, v);
             if (landmarks < 1 || iterations < 1) throw TensorException.For("nystrom_attention", $"needs at least one landmark and one iteration, got {landmarks} and {iterations}", q);
             var length = q.Layout.Dims[1];
+            // A pseudo-inverse magnifies the errors of its matrix.
+            using var full = MixedPrecision.Products(DType.Float32);
             Tensor y;
             if (length <= landmarks)
             {

@@ -1,3 +1,4 @@
+using Edifice.Engine.Autograd;
 using Edifice.Engine.Backends;
 using Edifice.Engine.Ops;
 
@@ -121,6 +122,7 @@ namespace Edifice.Engine
             if (!causal)
             {
                 if (initialState is not null || initialZ is not null) throw TensorException.For("linear_attention", "states are for the causal form", q);
+                using var full = MixedPrecision.Products(DType.Float32);
                 var s = Einsum("bkhd,bkhe->bhde", k, v);
                 var y = Einsum("bqhd,bhde->bqhe", q, s);
                 return (normalize ? y / (Einsum("bqhd,bkhd->bqh", q, k) + eps).Unsqueeze(-1) : y, null, null);

@@ -9,10 +9,10 @@ public enum DType : byte
     /// <summary>IEEE 754 binary64: gradient checks and reference results.</summary>
     Float64,
 
-    /// <summary>Upper half of binary32 (8 exponent bits, 7 fraction bits). Storage and casts on the CPU.</summary>
+    /// <summary>Upper half of binary32 (8 exponent bits, 7 fraction bits): storage, casts, comparisons, matrix products.</summary>
     BFloat16,
 
-    /// <summary>IEEE 754 binary16. Storage and casts on the CPU.</summary>
+    /// <summary>IEEE 754 binary16: storage, casts, comparisons, matrix products.</summary>
     Float16,
 
     /// <summary>32-bit signed integer.</summary>
@@ -40,6 +40,9 @@ public static class DTypes
 
     /// <summary>True for the four floating-point types: only these can require a gradient.</summary>
     public static bool IsFloating(this DType dtype) => dtype <= DType.Float16;
+
+    /// <summary>True for the two 16-bit floating-point types, whose sums are formed in Float32.</summary>
+    public static bool IsNarrowFloat(this DType dtype) => dtype is DType.BFloat16 or DType.Float16;
 
     /// <summary>True for the two types every arithmetic kernel computes in.</summary>
     public static bool IsComputeFloat(this DType dtype) => dtype <= DType.Float64;

@@ -13,7 +13,9 @@ public sealed partial class Tensor
     internal static Tensor Allocate(Shape shape, DType dtype, Device device) => Allocate(Layout.Contiguous(shape), dtype, device);
 
     /// <summary>Undefined row-major memory of this tensor's shape, dtype and device.</summary>
-    internal Tensor AllocateLike() => Allocate(IsContiguous ? Layout : Layout.Contiguous(Layout.Dims), DType, Device);
+    internal Tensor AllocateLike() => AllocateLike(DType);
+
+    internal Tensor AllocateLike(DType dtype) => Allocate(IsContiguous ? Layout : Layout.Contiguous(Layout.Dims), dtype, Device);
 
     /// <summary>A tensor of zeros.</summary>
     public static Tensor Zeros(Shape shape, DType dtype = DType.Float32, Device? device = null) => Full(shape, 0, dtype, device);

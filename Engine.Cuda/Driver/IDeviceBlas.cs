@@ -2,7 +2,8 @@ namespace Edifice.Engine.Cuda.Driver;
 
 /// <summary>A batch of equal matrix products in cuBLAS's terms (column-major, leading dimensions, constant strides between the
 /// matrices of the batch): C = alpha op(A) op(B) + beta C.</summary>
-/// <param name="Type">float32 or float64: type of the matrices and of the sums.</param>
+/// <param name="Operands">Type of A and B. The sums are float64 for float64, else float32.</param>
+/// <param name="Result">Type of C: that of A and B, or float32 where they are 16-bit floats.</param>
 /// <param name="TransposeA">op(A) = Aᵀ.</param>
 /// <param name="TransposeB">op(B) = Bᵀ.</param>
 /// <param name="M">Rows of C.</param>
@@ -18,7 +19,7 @@ namespace Edifice.Engine.Cuda.Driver;
 /// <param name="Alpha">Factor of the products.</param>
 /// <param name="Beta">Factor of what C holds; 0: C is not read.</param>
 internal readonly record struct BatchedProduct(
-    DType Type, bool TransposeA, bool TransposeB, int M, int N, int K, int LeadingA, int LeadingB, int LeadingC,
+    DType Operands, DType Result, bool TransposeA, bool TransposeB, int M, int N, int K, int LeadingA, int LeadingB, int LeadingC,
     long StrideA, long StrideB, long StrideC, int Batch, double Alpha, double Beta);
 
 /// <summary>The seam over cuBLAS.</summary>

@@ -9,6 +9,11 @@ internal sealed unsafe class NativeBlas(NativeDriver driver) : IDeviceBlas
 {
     private const int DefaultMath = 0, TensorFloat32Math = 3;
 
+    /// <summary>Parts of a split sum are added in float32 too, not in the type of the result.</summary>
+    private const int FullPrecisionReduction = 16;
+
+    private const int SumsInSingle = 68, AnyAlgorithm = -1;
+
     private readonly Lock _lock = new();
     private nint _handle, _stream;
     private int _math = DefaultMath;
@@ -18,6 +23,7 @@ internal sealed unsafe class NativeBlas(NativeDriver driver) : IDeviceBlas
     private delegate* unmanaged<nint, int, int, int, int, int, double*, ulong, int, ulong, int, double*, ulong, int, int> _double;
     private delegate* unmanaged<nint, int, int, int, int, int, float*, ulong, int, long, ulong, int, long, float*, ulong, int, long, int, int> _singleBatched;
     private delegate* unmanaged<nint, int, int, int, int, int, double*, ulong, int, long, ulong, int, long, double*, ulong, int, long, int, int> _doubleBatched;
+    private delegate* unmanaged<nint, int, int, int, int, int, void*, ulong, int, int, long, ulong, int, int, long, void*, ulong, int, int, long, int, int, int, int> _narrow;
 
     /// <inheritdoc/>
     public void Multiply(in BatchedProduct product, DevicePointer a, DevicePointer b, DevicePointer c, StreamHandle stream)
@@ -33,7 +39,7 @@ internal sealed unsafe class NativeBlas(NativeDriver driver) : IDeviceBlas
                 _stream = stream.Value;
             }
 
-            var math = CudaBackend.TensorFloat32 ? TensorFloat32Math : DefaultMath;
+            var math = p.Operands.IsNarrowFloat() ? FullPrecisionReduction : CudaBackend.TensorFloat32 ? TensorFloat32Math : DefaultMath;
             if (_math != math)
             {
                 Check(_setMathMode(_handle, math), "setting the math mode", p);
@@ -41,7 +47,16 @@ internal sealed unsafe class NativeBlas(NativeDriver driver) : IDeviceBlas
             }
 
             int ta = p.TransposeA ? 1 : 0, tb = p.TransposeB ? 1 : 0;
-            if (p.Type == DType.Float64)
+            if (p.Operands.IsNarrowFloat())
+            {
+                float alpha = (float)p.Alpha, beta = (float)p.Beta;
+                int operands = DataType(p.Operands), result = DataType(p.Result);
+                Check(
+                    _narrow(_handle, ta, tb, p.M, p.N, p.K, &alpha, a.Address, operands, p.LeadingA, p.StrideA, b.Address, operands, p.LeadingB, p.StrideB,
+                        &beta, c.Address, result, p.LeadingC, p.StrideC, p.Batch, SumsInSingle, AnyAlgorithm),
+                    "multiplying", p);
+            }
+            else if (p.Operands == DType.Float64)
             {
                 double alpha = p.Alpha, beta = p.Beta;
                 Check(p.Batch == 1
@@ -60,6 +75,14 @@ internal sealed unsafe class NativeBlas(NativeDriver driver) : IDeviceBlas
         }
     }
 
+    /// <summary>The value of cudaDataType.</summary>
+    private static int DataType(DType dtype) => dtype switch
+    {
+        DType.Float16 => 2,
+        DType.BFloat16 => 14,
+        _ => 0,
+    };
+
     private void Open()
     {
         var library = LibraryProbe.Find(LibraryProbe.BlasNames(driver.Describe().DriverVersion / 1000));
@@ -72,6 +95,7 @@ internal sealed unsafe class NativeBlas(NativeDriver driver) : IDeviceBlas
         _double = (delegate* unmanaged<nint, int, int, int, int, int, double*, ulong, int, ulong, int, double*, ulong, int, int>)At("cublasDgemm_v2");
         _singleBatched = (delegate* unmanaged<nint, int, int, int, int, int, float*, ulong, int, long, ulong, int, long, float*, ulong, int, long, int, int>)At("cublasSgemmStridedBatched");
         _doubleBatched = (delegate* unmanaged<nint, int, int, int, int, int, double*, ulong, int, long, ulong, int, long, double*, ulong, int, long, int, int>)At("cublasDgemmStridedBatched");
+        _narrow = (delegate* unmanaged<nint, int, int, int, int, int, void*, ulong, int, int, long, ulong, int, int, long, void*, ulong, int, int, long, int, int, int, int>)At("cublasGemmStridedBatchedEx");
         var create = (delegate* unmanaged<nint*, int>)At("cublasCreate_v2");
         nint handle;
         var status = create(&handle);

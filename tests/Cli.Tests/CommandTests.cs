@@ -39,6 +39,7 @@ public class CommandTests
     [InlineData("train", "--block", "gqa", "--task", "mqar", "--weight-decay", "-1")]
     [InlineData("train", "--block", "gqa", "--task", "mqar", "--average", "1")]
     [InlineData("train", "--block", "gqa", "--task", "mqar", "--short-conv", "-1")]
+    [InlineData("train", "--block", "gqa", "--task", "mqar", "--precision", "f8")]
     [InlineData("train", "--block", "gqa", "--task", "match", "--short-conv", "3")]
     [InlineData("train", "--block", "gqa", "--text", "no-such-file")]
     [InlineData("train", "--block", "gqa", "--task", "mqar", "--option", "num_heads=3")]

@@ -48,6 +48,30 @@ public class ResumeTests
         Assert.Equal(before, File.ReadAllBytes(folder.In("model.safetensors")));
     }
 
+    [Theory]
+    [InlineData("bf16")]
+    [InlineData("f16")]
+    public void A_run_in_16_bits_that_was_cut_short_resumes_in_16_bits_with_its_loss_scale(string precision)
+    {
+        using var folder = new TemporaryFolder();
+        string[] run = ["train", .. s_run, "--steps", "10", "--precision", precision];
+        Assert.Equal(0, ProgramRun.Of([.. run, "--out", folder.In("whole")]).Code);
+        Assert.Equal(0, ProgramRun.Of([.. run, "--out", folder.In("broken")]).Code);
+        Assert.Equal(0, ProgramRun.Of(["train", .. s_run, "--steps", "10", "--out", folder.In("full")]).Code);
+        var weights = File.ReadAllBytes(folder.In("whole/model.safetensors"));
+        Assert.Equal(weights, File.ReadAllBytes(folder.In("broken/model.safetensors")));
+        Assert.NotEqual(weights, File.ReadAllBytes(folder.In("full/model.safetensors")));
+
+        // A few steps more: products in the type of the configuration, the good steps counted on.
+        var longer = File.ReadAllText(folder.In("broken/config.json")).Replace("\"steps\": 10", "\"steps\": 14", StringComparison.Ordinal);
+        File.WriteAllText(folder.In("broken/config.json"), longer);
+        Assert.Equal(0, ProgramRun.Of("train", "--resume", folder.In("broken")).Code);
+        var text = System.Text.Encoding.Latin1.GetString(File.ReadAllBytes(folder.In("broken/model.safetensors")));
+        Assert.Contains("\"step\":\"14\"", text, StringComparison.Ordinal);
+        Assert.Equal(precision == "f16", text.Contains("\"note.loss_scale\":\"", StringComparison.Ordinal));
+        if (precision == "f16") Assert.Matches("\"note.loss_scale\":\"[0-9.]+ 14\"", text);
+    }
+
     private static Process Start(string[] args)
     {
         var start = new ProcessStartInfo("dotnet") { RedirectStandardOutput = true, RedirectStandardError = true };

@@ -46,8 +46,25 @@ internal static class Measurements
 
         // A float64 card of the consumer's kind would take minutes for the same in float64.
         using var a = Tensor.Randn([4096, 4096], device: card);
+        Product(a);
+        using var half = a.To(DType.Float16);
+        Product(half);
+        using var brain = a.To(DType.BFloat16);
+        try
+        {
+            Product(brain);
+        }
+        catch (TensorException before)
+        {
+            Console.WriteLine(before.Message);
+        }
+    }
+
+    private static void Product(Tensor a)
+    {
         var seconds = Seconds(() => a.MatMul(a));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"matmul 4096 x 4096 x 4096: {2 * Math.Pow(4096, 3) / seconds / 1e12:F1} TFLOP/s"));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture, $"matmul 4096 x 4096 x 4096, {a.DType}: {2 * Math.Pow(4096, 3) / seconds / 1e12:F1} TFLOP/s"));
     }
 
     private static double Rate(double elements, Func<Tensor> op) => elements * Rows * Columns * sizeof(float) / Seconds(op) / 1e9;

@@ -11,15 +11,20 @@ internal static class TestCard
     public const string RealCardVariable = "EDIFICE_TEST_GPU";
 
     /// <summary>An index no machine has, so that the tests of missing cards find none at 0.</summary>
-    private const int EmulatedIndex = 99;
+    private const int EmulatedIndex = 99, EmulatedAmpereIndex = 98;
 
     private static readonly Lazy<Device> s_device = new(Open);
+
+    private static readonly Lazy<Device> s_ampere = new(() => IsReal ? Device : Emulate(new EmulatedDriver { Capability = 80 }, EmulatedAmpereIndex));
 
     /// <summary>True on a machine with a card that is to be used.</summary>
     public static bool IsReal => Environment.GetEnvironmentVariable(RealCardVariable) == "1";
 
     /// <summary>The card.</summary>
     public static Device Device => s_device.Value;
+
+    /// <summary>A card with products of bfloat16: an emulated one of sm_80, or that of this machine.</summary>
+    public static Device Ampere => s_ampere.Value;
 
     /// <summary>What the tests count on the emulated card; null on a real one.</summary>
     public static WatchedDriver? Watched { get; private set; }
@@ -32,9 +37,14 @@ internal static class TestCard
             return Device.Cuda;
         }
 
-        var emulated = new EmulatedDriver();
-        Watched = new WatchedDriver(emulated);
-        BackendRegistry.Register(new CudaBackend(Watched, new EmulatedBlas(emulated), new EmulatedFourier(emulated), EmulatedIndex));
-        return Device.CudaAt(EmulatedIndex);
+        return Emulate(new EmulatedDriver(), EmulatedIndex);
+    }
+
+    private static Device Emulate(EmulatedDriver emulated, int index)
+    {
+        var watched = new WatchedDriver(emulated);
+        if (index == EmulatedIndex) Watched = watched;
+        BackendRegistry.Register(new CudaBackend(watched, new EmulatedBlas(emulated), new EmulatedFourier(emulated), index));
+        return Device.CudaAt(index);
     }
 }

@@ -1,4 +1,5 @@
 using Edifice.Engine;
+using Edifice.Engine.Autograd;
 using Edifice.Engine.Cpu;
 using Edifice.Nn;
 
@@ -41,6 +42,48 @@ public class TrainingMemoryTests
             using var scope = Tensor.Scope();
             step(t);
         }
+    }
+
+    [Theory]
+    [InlineData(DType.BFloat16)]
+    [InlineData(DType.Float16)]
+    public void Narrow_factors_take_half_of_what_the_tape_holds_and_are_freed_by_the_backward_pass(DType products)
+    {
+        const int Layers = 8, Rows = 4096, Width = 64;
+        using var whole = Tensor.Scope();
+        Generator.Seeded(1);
+        Linear[] layers = [.. Enumerable.Range(0, Layers).Select(_ => new Linear(Width, Width))];
+        var x = Tensor.Randn([Rows, Width]).RequiresGrad();
+        (long Kept, long After) Measure(DType type)
+        {
+            _ = LiveBlocks();
+            var before = CpuBackend.MemoryStatistics.LiveBytes;
+            using var region = MixedPrecision.Products(type);
+            Tensor loss;
+            using (var scope = Tensor.Scope())
+                loss = scope.Keep(layers.Aggregate(x, (h, layer) => layer.Forward(h)).Sum());
+            var kept = CpuBackend.MemoryStatistics.LiveBytes - before;
+            loss.Backward();
+            loss.Dispose();
+            foreach (var leaf in layers.SelectMany(l => l.Parameters()).Select(p => p.Value).Append(x))
+            {
+                leaf.Grad!.Dispose();
+                leaf.Grad = null;
+            }
+
+            _ = LiveBlocks();
+            return (kept, CpuBackend.MemoryStatistics.LiveBytes - before);
+        }
+
+        // In float32 the input and the weights are there anyway. The pool rounds sizes up by at most an eighth, and
+        // parameters of an earlier test may be freed meanwhile.
+        const long States = (Layers - 1) * (long)Rows * Width * 4, Factors = Layers * (long)(Rows * Width + Width * Width) * 2, Slack = 256 * 1024;
+        var (full, fullAfter) = Measure(DType.Float32);
+        var (narrow, narrowAfter) = Measure(products);
+        Assert.InRange(full, States - Slack, States * 1.15);
+        Assert.InRange(narrow, Factors - Slack, Factors * 1.15);
+        Assert.InRange(fullAfter, -Slack, Slack);
+        Assert.InRange(narrowAfter, -Slack, Slack);
     }
 
     private static Action<int> Training()

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Edifice.Engine.Cuda.Driver;
 
@@ -32,6 +33,6 @@ internal static class DeviceMatrix
             yield break;
         }
 
-        for (var c = 0; c < columns; c++) yield return (c * rows, rows, (ulong)c * (ulong)leading * (ulong)Marshal.SizeOf<T>());
+        for (var c = 0; c < columns; c++) yield return (c * rows, rows, (ulong)c * (ulong)leading * (ulong)Unsafe.SizeOf<T>());
     }
 }
