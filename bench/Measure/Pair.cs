@@ -9,7 +9,7 @@ namespace Edifice.Bench.Measure;
 /// <param name="filter">Only rows whose name contains this are measured.</param>
 internal sealed class Pair(MachineLimits limits, int threads, int rounds, string filter)
 {
-    private const double RoundMilliseconds = 20, WarmUpMilliseconds = 300, LongestWarmUpMilliseconds = 3000, Settled = 1.05;
+    private const double RoundMilliseconds = 20, StretchMilliseconds = 300, LeastWarmUpMilliseconds = 1000, LongestWarmUpMilliseconds = 3000, Settled = 1.05;
 
     // After its last parallel loop a runtime's threads wait awake for the next one, up to 200 ms, and would take a processor from the other engine.
     private const int SettlingMilliseconds = 250;
@@ -56,12 +56,13 @@ internal sealed class Pair(MachineLimits limits, int threads, int rounds, string
 
     private static int Repeats(Action call)
     {
-        // Until the just-in-time compiler has had its say, which comes late when it is busy: a stretch of calls as fast as the one before it.
-        // A call that takes long has it after a few.
+        // Until the just-in-time compiler has had its say, which comes late when it is busy: some stretches of calls, the last one as fast as
+        // the one before it. A call that takes long has it after a few.
         var clock = Stopwatch.StartNew();
         double before, last = double.PositiveInfinity;
         do (before, last) = (last, Stretch(call));
-        while (before > Settled * last && clock.Elapsed.TotalMilliseconds < LongestWarmUpMilliseconds);
+        while (clock.Elapsed.TotalMilliseconds is var spent
+            && (spent < LeastWarmUpMilliseconds || (before > Settled * last && spent < LongestWarmUpMilliseconds)));
         return Math.Max(1, (int)(RoundMilliseconds / last));
     }
 
@@ -70,7 +71,7 @@ internal sealed class Pair(MachineLimits limits, int threads, int rounds, string
     {
         var clock = Stopwatch.StartNew();
         var n = 0;
-        for (; clock.Elapsed.TotalMilliseconds < WarmUpMilliseconds || n < 2; n++) call();
+        for (; clock.Elapsed.TotalMilliseconds < StretchMilliseconds || n < 2; n++) call();
         return clock.Elapsed.TotalMilliseconds / n;
     }
 

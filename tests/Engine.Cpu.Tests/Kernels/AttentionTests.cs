@@ -24,6 +24,10 @@ public sealed class AttentionTests
         CompareWithEquations<float>(new AttentionCase(2, 5, 600, 1, 3, 8, 16, false, 0, false, 0, true, false, 4), 1e-5);
     }
 
+    [Fact]
+    public void Gradients_of_rows_whose_weight_lies_on_one_key_are_within_the_rounding_of_what_cancels_there() =>
+        CompareWithEquations<float>(new AttentionCase(1, 15, 127, 4, 2, 4, 5, false, 0, false, 112, false, false, 1759126485), 1e-5);
+
     [Theory]
     [InlineData(255, 257)]
     [InlineData(256, 256)]
@@ -67,8 +71,8 @@ public sealed class AttentionTests
         var largest = expected.QueryGradient.Concat(expected.KeyGradient).Concat(expected.ValueGradient).Select(Math.Abs).DefaultIfEmpty().Max();
         Agree("out", run.Output, expected.Output, 0);
         Agree("lse", run.LogSumExp, expected.LogSumExp, 0);
-        Agree("dq", run.QueryGradient, expected.QueryGradient, largest);
-        Agree("dk", run.KeyGradient, expected.KeyGradient, largest);
+        Agree("dq", run.QueryGradient, expected.QueryGradient, Math.Max(largest, expected.SlopeMagnitude));
+        Agree("dk", run.KeyGradient, expected.KeyGradient, Math.Max(largest, expected.SlopeMagnitude));
         Agree("dv", run.ValueGradient, expected.ValueGradient, largest);
 
         void Agree(string what, Tensor got, double[] wanted, double scale)

@@ -7,6 +7,10 @@ internal sealed class NaiveAttention
 {
     public required double[] Output, LogSumExp, QueryGradient, KeyGradient, ValueGradient;
 
+    /// <summary>The largest sum of magnitudes behind an element of a gradient of queries or keys. Where one key has all the weight, the two
+    /// parts of its slope cancel, and their rounding is all that is left.</summary>
+    public double SlopeMagnitude { get; private set; }
+
     public static NaiveAttention Of<T>(AttentionRun<T> run, bool withLogSumExp) where T : unmanaged, IFloatingPointIeee754<T>
     {
         int[] dq = run.Q.Layout.Dims, dk = run.K.Layout.Dims;
@@ -17,6 +21,7 @@ internal sealed class NaiveAttention
             QueryGradient = new double[run.Q.Count], KeyGradient = new double[run.K.Count], ValueGradient = new double[run.V.Count],
         };
         var s = new double[keys];
+        double[] queryMagnitude = new double[run.Q.Count], keyMagnitude = new double[run.K.Count];
         for (var b = 0; b < batch; b++)
         for (var i = 0; i < queries; i++)
         for (var a = 0; a < heads; a++)
@@ -53,11 +58,13 @@ internal sealed class NaiveAttention
             {
                 if (double.IsNegativeInfinity(s[j])) continue;
                 var weight = Math.Exp(s[j] - lse);
-                var slope = -delta;
+                double slope = -delta, magnitude = Math.Abs(delta);
                 var key = (b * keys + j) * keyHeads + g;
                 for (var x = 0; x < valueWidth; x++)
                 {
-                    slope += Value(run.OutputCotangent, b, i, a, x) * Value(run.V, b, j, g, x);
+                    var product = Value(run.OutputCotangent, b, i, a, x) * Value(run.V, b, j, g, x);
+                    slope += product;
+                    magnitude += Math.Abs(product);
                     result.ValueGradient[key * valueWidth + x] += weight * Value(run.OutputCotangent, b, i, a, x);
                 }
 
@@ -65,10 +72,13 @@ internal sealed class NaiveAttention
                 {
                     result.QueryGradient[row * width + x] += run.Spec.Scale * weight * slope * Value(run.K, b, j, g, x);
                     result.KeyGradient[key * width + x] += run.Spec.Scale * weight * slope * Value(run.Q, b, i, a, x);
+                    queryMagnitude[row * width + x] += run.Spec.Scale * weight * magnitude * Math.Abs(Value(run.K, b, j, g, x));
+                    keyMagnitude[key * width + x] += run.Spec.Scale * weight * magnitude * Math.Abs(Value(run.Q, b, i, a, x));
                 }
             }
         }
 
+        result.SlopeMagnitude = queryMagnitude.Concat(keyMagnitude).DefaultIfEmpty().Max();
         return result;
 
         static double Value(Tensor t, params ReadOnlySpan<int> index) => double.CreateChecked(Strided.At<T>(t, index));
