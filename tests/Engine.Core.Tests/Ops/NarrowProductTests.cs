@@ -72,16 +72,7 @@ public class NarrowProductTests
                 OpSamples.Numbers(x.BlockDiagonalLinear(w, b)));
     }
 
-    public static TheoryData<DType, string> Rules
-    {
-        get
-        {
-            var rows = new TheoryData<DType, string>();
-            foreach (var dtype in new[] { DType.BFloat16, DType.Float16 })
-                foreach (var name in s_products.Keys) rows.Add(dtype, name);
-            return rows;
-        }
-    }
+    public static TheoryData<DType, string> Rules => NarrowCases.Of(s_products.Keys);
 
     private static readonly Dictionary<string, (int[][] Inputs, Func<Tensor[], Tensor> Run)> s_products = new()
     {
