@@ -1,4 +1,3 @@
-using Edifice.Engine.Autograd;
 using Edifice.Engine.Backends;
 using Edifice.Engine.Tests.Ops;
 
