@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -23,13 +22,8 @@ internal static class RowProcess
     public static Row Measure(Session session, string suite, string name)
     {
         var limits = session.Limits;
-        var start = OwnProcess.With(ChildArgument, suite, name, Text(session.Threads), Text(session.Pair.Rounds),
+        var output = OwnProcess.Output(ChildArgument, suite, name, Text(session.Threads), Text(session.Pair.Rounds),
             Text(limits.SinglePeak), Text(limits.DoublePeak), Text(limits.CopyBandwidth));
-        start.RedirectStandardOutput = true;
-        using var child = Process.Start(start)!;
-        var output = child.StandardOutput.ReadToEnd();
-        child.WaitForExit();
-        if (child.ExitCode != 0) throw new InvalidOperationException($"the process that measures {name} failed with code {child.ExitCode}");
         return JsonSerializer.Deserialize<Row>(output, s_json)!;
     }
 

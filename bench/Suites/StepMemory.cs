@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.Json;
@@ -98,16 +97,8 @@ internal static class StepMemory
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int Trim(nuint keep);
 
-    private static Reading InChild(BlockCase c, int batch, int length, int threads, bool libtorch)
-    {
-        var start = OwnProcess.With(ChildArgument, c.Name, Text(batch), Text(length), Text(threads), libtorch ? "libtorch" : "ours");
-        start.RedirectStandardOutput = true;
-        using var child = Process.Start(start)!;
-        var output = child.StandardOutput.ReadToEnd();
-        child.WaitForExit();
-        if (child.ExitCode != 0) throw new InvalidOperationException($"the process that measures {c.Name} failed with code {child.ExitCode}");
-        return JsonSerializer.Deserialize<Reading>(output)!;
-    }
+    private static Reading InChild(BlockCase c, int batch, int length, int threads, bool libtorch) => JsonSerializer.Deserialize<Reading>(
+        OwnProcess.Output(ChildArgument, c.Name, Text(batch), Text(length), Text(threads), libtorch ? "libtorch" : "ours"))!;
 
     private static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);
 
