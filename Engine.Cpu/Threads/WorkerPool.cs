@@ -62,7 +62,7 @@ internal static unsafe class WorkerPool
             Tiles = tiles;
             Participants = participants;
             _next = new long[(participants + 1) * Line];
-            for (var p = 0; p < participants; p++) _next[(p + 1) * Line] = First(p);
+            for (var p = 0; p < participants; p++) Next(p) = First(p);
         }
 
         public long Tiles { get; }
@@ -74,12 +74,15 @@ internal static unsafe class WorkerPool
             get
             {
                 for (var p = 0; p < Participants; p++)
-                    if (Volatile.Read(ref _next[(p + 1) * Line]) < First(p + 1)) return false;
+                    if (Volatile.Read(ref Next(p)) < First(p + 1)) return false;
                 return true;
             }
         }
 
         private long First(int participant) => Tiles * participant / Participants;
+
+        /// <summary>The tile that is next in a participant's stretch. The array's first line, beside its length, is left free.</summary>
+        private ref long Next(int participant) => ref _next[(participant + 1) * Line];
 
         public void Drain(int participant)
         {
@@ -87,7 +90,7 @@ internal static unsafe class WorkerPool
             for (var i = 0; i < Participants; i++)
             {
                 var stretch = (participant + i) % Participants;
-                ref var next = ref _next[(stretch + 1) * Line];
+                ref var next = ref Next(stretch);
                 var end = First(stretch + 1);
                 while (Volatile.Read(ref next) < end)
                 {
