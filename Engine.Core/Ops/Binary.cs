@@ -22,6 +22,8 @@ namespace Edifice.Engine.Ops
             var (x, y) = Broadcast(op, a, b, out var shape);
             var result = Tensor.Allocate(shape, a.DType, a.Device);
             a.Backend.Zip(kernel, x, y, result);
+            x.EndViewOf(a);
+            y.EndViewOf(b);
             return result;
         }
 

@@ -13,6 +13,8 @@ namespace Edifice.Engine.Ops
             var (x, z) = Binary.Broadcast(kernel.ToString(), a, b, out var shape);
             var y = Tensor.Allocate(shape, DType.Bool, a.Device);
             a.Backend.Compare(kernel, x, z, y);
+            x.EndViewOf(a);
+            z.EndViewOf(b);
             return y;
         }
 
@@ -147,7 +149,11 @@ namespace Edifice.Engine
                 throw TensorException.For(op, "the shapes do not broadcast", condition, a, b);
             using var off = GradMode.Off();
             var y = Allocate(shape, a.DType, a.Device);
-            a.Backend.Select(condition.ExpandTo(shape), a.ExpandTo(shape), b.ExpandTo(shape), y);
+            Tensor c = condition.ExpandTo(shape), x = a.ExpandTo(shape), z = b.ExpandTo(shape);
+            a.Backend.Select(c, x, z, y);
+            c.EndViewOf(condition);
+            x.EndViewOf(a);
+            z.EndViewOf(b);
             return y;
         }
 

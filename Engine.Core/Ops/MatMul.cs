@@ -19,8 +19,10 @@ namespace Edifice.Engine.Ops
             int m = a.Layout.Dims[^2], n = b.Layout.Dims[^1];
             using var off = GradMode.Off();
             var y = Tensor.Allocate([.. batch.Dims, m, n], result, a.Device);
-            a.Backend.MatMul(
-                a.Expand([.. batch.Dims, m, a.Layout.Dims[^1]]), b.Expand([.. batch.Dims, b.Layout.Dims[^2], n]), y, epilogue);
+            Tensor x = a.Expand([.. batch.Dims, m, a.Layout.Dims[^1]]), z = b.Expand([.. batch.Dims, b.Layout.Dims[^2], n]);
+            a.Backend.MatMul(x, z, y, epilogue);
+            x.EndViewOf(a);
+            z.EndViewOf(b);
             return y;
         }
 
@@ -47,7 +49,12 @@ namespace Edifice.Engine.Ops
         public static void Blocks(Tensor x, Tensor w, Tensor y, Tensor? bias)
         {
             using var off = GradMode.Off();
-            for (var m = 0; m < w.Layout.Dims[0]; m++) x.Backend.MatMul(x.Select(1, m), w.Select(0, m), y.Select(1, m), new Epilogue(bias?.Select(0, m)));
+            for (var m = 0; m < w.Layout.Dims[0]; m++)
+            {
+                using Tensor rows = x.Select(1, m), weight = w.Select(0, m), result = y.Select(1, m);
+                using var added = bias?.Select(0, m);
+                x.Backend.MatMul(rows, weight, result, new Epilogue(added));
+            }
         }
 
         public static IEnumerable<OpEntry> Entries()
@@ -128,8 +135,14 @@ namespace Edifice.Engine
         {
             ArgumentNullException.ThrowIfNull(other);
             if (Rank == 0 || other.Rank == 0) throw TensorException.For("matmul", "needs operands with at least one axis: multiply by a scalar with *", this, other);
-            if (Rank == 1) return other.Rank == 1 ? Unsqueeze(0).MatMul(other.Unsqueeze(1)).Reshape() : Unsqueeze(0).MatMul(other).Squeeze(-2);
-            if (other.Rank == 1) return MatMul(other.Unsqueeze(1)).Squeeze(-1);
+            if (Rank == 1 || other.Rank == 1)
+            {
+                using var row = Rank == 1 ? Unsqueeze(0) : Alias();
+                using var column = other.Rank == 1 ? other.Unsqueeze(1) : other.Alias();
+                using var product = row.MatMul(column);
+                return Rank > 1 ? product.Squeeze(-1) : other.Rank > 1 ? product.Squeeze(-2) : product.Reshape();
+            }
+
             if (!MixedPrecision.Narrows(this, other)) return MatMulInto(other, DType);
             _ = MatMulOps.Check("matmul", this, other);
             return MixedPrecision.Narrow(this).MatMulInto(MixedPrecision.Narrow(other), DType.Float32);

@@ -46,6 +46,14 @@ namespace Edifice.Engine.Ops
             var kept = KeptDims(x, over);
             var y = Tensor.Allocate(kept, x.DType, x.Device);
             x.Backend.Reduce(kernel, x, over, y, p);
+            if (Tape.Watches(x)) Record(op, x, y, over, rule, keepInput, keepOutput);
+            else Anomaly.CheckForward(op, y);
+            return keepdim ? y : Dropped(y, over);
+        }
+
+        private static void Record(
+            string op, Tensor x, Tensor y, int[] over, Func<Tensor, Tensor, Tensor, int[], Tensor> rule, bool keepInput, bool keepOutput)
+        {
             var shape = x.Layout.Dims;
             var saved = (keepInput, keepOutput) switch
             {
@@ -54,14 +62,23 @@ namespace Edifice.Engine.Ops
                 (false, true) => [y],
                 _ => [],
             };
-            y = Tape.Record(op, y, [x], saved, (n, g) =>
+            Tape.Record(op, y, [x], saved, (n, g) =>
             {
                 var input = keepInput ? n.Saved(0) : g[0]!;
                 var output = keepOutput ? n.Saved(keepInput ? 1 : 0) : g[0]!;
                 var dx = rule(g[0]!, input, output, over);
                 return [dx.Layout.Dims.AsSpan().SequenceEqual(shape) ? dx : dx.Expand(shape)];
             });
-            return keepdim || over.Length == 0 ? y : y.Squeeze(over);
+        }
+
+        /// <summary>A fresh result without the reduced axes. The result itself is nobody's then: left to its scope or the garbage collector, it
+        /// would keep the memory from being used again.</summary>
+        private static Tensor Dropped(Tensor y, ReadOnlySpan<int> axes)
+        {
+            if (axes.Length == 0) return y;
+            var squeezed = y.Squeeze(axes);
+            y.Dispose();
+            return squeezed;
         }
 
         /// <summary>g shared over the entries of x equal to the extreme.</summary>
@@ -75,18 +92,20 @@ namespace Edifice.Engine.Ops
         {
             if (axis is null)
             {
-                var flat = Arg(op, max, x.Detach().Flatten(), 0, keepdim: false);
-                if (!keepdim) return flat;
+                using Tensor detached = x.Detach(), row = detached.Flatten();
+                var at = Arg(op, max, row, 0, keepdim: false);
+                if (!keepdim || x.Rank == 0) return at;
+                using var scalar = at;
                 var ones = new int[x.Rank];
                 Array.Fill(ones, 1);
-                return flat.Reshape(ones);
+                return scalar.Reshape(ones);
             }
 
             var a = x.NormalizeAxis(op, axis.Value);
             if (x.Layout.Dims[a] == 0) throw TensorException.For(op, $"axis {axis} has no entries", x);
             var y = Tensor.Allocate(KeptDims(x, [a]), DType.Int64, x.Device);
             x.Backend.ArgReduce(max, x, a, y);
-            return keepdim ? y : y.Squeeze(a);
+            return keepdim ? y : Dropped(y, [a]);
         }
 
         private static OpEntry Row(string name, Func<OpCase, int[]?, bool, OpResults> run, Func<int[], Tensor> input) => new(

@@ -11,6 +11,12 @@ public sealed partial class Tensor
     /// <summary>The same elements without history: a leaf that requires no gradient.</summary>
     public Tensor Detach() => new(Storage, Layout, Offset, DType, retain: true);
 
+    /// <summary>Ends this view that an operation made of its operand, where it made one: a view left behind keeps the operand's memory.</summary>
+    internal void EndViewOf(Tensor operand)
+    {
+        if (!ReferenceEquals(this, operand)) Dispose();
+    }
+
     private Tensor View(Layout layout, long offset) => new(Storage, layout, offset, DType, retain: true);
 
     /// <summary>The tensor itself when its elements lie in row-major order, otherwise a copy that does.</summary>
@@ -193,7 +199,10 @@ public sealed partial class Tensor
         var n = Layout.Dims[a];
         var i = index < 0 ? index + n : index;
         if ((uint)i >= (uint)n) throw TensorException.For("Select", $"index {index} is outside axis {axis} of {n} entries", this);
-        return Strided(a, i, 1, 1).Squeeze(a);
+        var entry = Strided(a, i, 1, 1);
+        var y = entry.Squeeze(a);
+        entry.EndViewOf(this);
+        return y;
     }
 
     /// <summary>Ranges and indices from the first axis on: <c>x[.., 1..^1]</c>, <c>x[^1]</c>; missing axes are taken whole.</summary>
@@ -276,16 +285,12 @@ public sealed partial class Tensor
             drop[a] = true;
         }
 
-        var dims = new List<int>(Rank);
-        var strides = new List<long>(Rank);
-        for (var i = 0; i < Rank; i++)
-            if (!drop[i])
-            {
-                dims.Add(Layout.Dims[i]);
-                strides.Add(Layout.Strides[i]);
-            }
-
-        return WithUnitAxes(new Layout([.. dims], [.. strides]), "squeeze");
+        var left = Rank - drop.Count(true);
+        var dims = new int[left];
+        var strides = new long[left];
+        for (int i = 0, at = 0; i < Rank; i++)
+            if (!drop[i]) (dims[at], strides[at++]) = (Layout.Dims[i], Layout.Strides[i]);
+        return WithUnitAxes(new Layout(dims, strides), "squeeze");
     }
 
     /// <summary>A new axis of extent 1 at <paramref name="axis"/> (negative: counted from the end of the result).</summary>

@@ -33,7 +33,22 @@ public sealed class TensorScope : IDisposable
         }
 
         tensor.Owner = this;
-        (_made ??= new List<Tensor>(32)).Add(tensor);
+        _made ??= new List<Tensor>(32);
+        if (_made.Count == _made.Capacity) ForgetFreed(_made);
+        _made.Add(tensor);
+    }
+
+    /// <summary>How many tensors would be freed if the scope ended now: what grows in a loop is left behind there.</summary>
+    public int LiveCount => _made?.Count(IsHeld) ?? 0;
+
+    private bool IsHeld(Tensor tensor) => !tensor.IsDisposed && ReferenceEquals(tensor.Owner, this);
+
+    /// <summary>Drops what was freed or kept meanwhile, so that a scope around a long loop holds what is alive and not what ever was. Doubling when
+    /// that leaves it half full keeps the cost per tensor constant.</summary>
+    private void ForgetFreed(List<Tensor> made)
+    {
+        made.RemoveAll(t => !IsHeld(t));
+        if (made.Count > made.Capacity / 2) made.Capacity *= 2;
     }
 
     /// <summary>Lets a tensor outlive this scope; it then belongs to the scope around this one, if there is one. Tensors that

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using Edifice.Engine.Tests.Ops;
 
 namespace Edifice.Engine.Tests.Autograd;
 
@@ -124,5 +126,64 @@ public class ScopeTests
         thread.Join();
         Assert.Equal([1.0, 1], seed.ToArray<double>());
         Assert.Equal([4.0, 4], x.Grad!.ToArray<double>());
+    }
+
+    [Fact]
+    public void A_scope_around_a_loop_does_not_grow_with_what_the_loop_disposes()
+    {
+        using var scope = Tensor.Scope();
+        var x = Tensor.Ones([3]);
+        var dropped = new List<WeakReference>();
+        for (var i = 0; i < 1000; i++) Add(x, dropped);
+        Assert.Equal(1, scope.LiveCount);
+        GC.Collect();
+        Assert.InRange(dropped.Count(t => t.IsAlive), 0, 100);
+        GC.KeepAlive(scope);
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        static void Add(Tensor x, List<WeakReference> dropped)
+        {
+            using var y = x + 1;
+            dropped.Add(new WeakReference(y));
+        }
+    }
+
+    /// <summary>The operations that are one kernel, with all their samples: those with views and broadcasts among them.</summary>
+    public static TheoryData<string> OneKernel() =>
+    [
+        "add", "sub", "mul", "div", "pow", "maximum", "minimum", "eq", "ne", "lt", "le", "gt", "ge", "sum", "mean", "var", "max", "min",
+        "prod", "logsumexp", "norm", "norm_1", "norm_inf", "argmax", "argmin", "select",
+    ];
+
+    [Theory]
+    [MemberData(nameof(OneKernel))]
+    public void An_operation_leaves_nothing_in_the_scope_but_its_results(string op)
+    {
+        var entry = OpSamples.Find(op);
+        foreach (var sample in entry.Samples)
+            foreach (var recorded in (bool[])[false, true]) // nothing is recorded without an input that requires it
+            {
+                var input = sample();
+                foreach (var x in input.Inputs.Values)
+                    if (recorded && entry.IsDifferentiable && x.DType.IsFloating()) x.RequiresGrad();
+                using var scope = Tensor.Scope();
+                var results = entry.Run(input);
+                foreach (var (_, y) in results) y.Dispose();
+                Assert.Equal(0, scope.LiveCount);
+            }
+    }
+
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(1, 3)]
+    [InlineData(3, 1)]
+    [InlineData(3, 2)]
+    public void A_product_leaves_nothing_in_the_scope_but_its_result(int leftRank, int rightRank)
+    {
+        int[] shape = [2, 4, 4];
+        Tensor a = Tensor.Ones(shape[^leftRank..]), b = Tensor.Ones(shape[^rightRank..]);
+        using var scope = Tensor.Scope();
+        a.MatMul(b).Dispose();
+        Assert.Equal(0, scope.LiveCount);
     }
 }
