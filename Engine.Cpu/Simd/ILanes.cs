@@ -70,10 +70,10 @@ internal unsafe interface ILanes<TSelf, T>
     /// <summary>The smaller; NaN if either is, -0 below +0.</summary>
     static abstract TSelf Min(TSelf a, TSelf b);
 
-    /// <summary>The larger in one instruction; any of the two, or NaN, where one is NaN.</summary>
+    /// <summary>The larger in one instruction; <paramref name="b"/>, or NaN, where one is NaN: so a NaN in b stays.</summary>
     static abstract TSelf MaxNative(TSelf a, TSelf b);
 
-    /// <summary>The smaller in one instruction; any of the two, or NaN, where one is NaN.</summary>
+    /// <summary>The smaller in one instruction; <paramref name="b"/>, or NaN, where one is NaN: so a NaN in b stays.</summary>
     static abstract TSelf MinNative(TSelf a, TSelf b);
 
     /// <summary>max(lo, min(hi, a)) for bounds that are not NaN, in two instructions; NaN in <paramref name="a"/> stays.</summary>

@@ -27,7 +27,7 @@ internal static partial class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V ErfDerivative<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        var a = V.Clamp(V.Abs(x), V.Zero, V.Const(ErfcEnd<T>()));
+        var a = V.MinNative(V.Const(ErfcEnd<T>()), V.Abs(x));
         return V.Scale(Gaussian<V, T>(a, V.Const(1), out var n) * V.Const(TwoOverSqrtPi), n);
     }
 
@@ -55,7 +55,7 @@ internal static partial class LaneMath
     /// <summary>|x|, at most what the tail of the normal distribution takes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V BoundedSize<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.Clamp(V.Abs(x), V.Zero, V.Const(typeof(T) == typeof(float) ? 15 : 40)); // by then it has long vanished
+        V.MinNative(V.Const(typeof(T) == typeof(float) ? 15 : 40), V.Abs(x)); // by then it has long vanished
 
     /// <summary>Φ(-a) = m 2^n for a ≥ 0 and e^(-a²/2) = gaussian 2^n.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -100,7 +100,7 @@ internal static partial class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V ErfcOfPositive<V, T>(V a) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        a = V.Clamp(a, V.Zero, V.Const(ErfcEnd<T>()));
+        a = V.MinNative(V.Const(ErfcEnd<T>()), a);
         if (typeof(T) == typeof(float))
         {
             // 2 Φ(-√2 a), √2 a rounded: of erf that is no digit.

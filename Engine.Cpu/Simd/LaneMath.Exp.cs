@@ -17,8 +17,15 @@ internal static partial class LaneMath
         x = typeof(T) == typeof(float)
             ? V.Clamp(x, V.Const(-105), V.Const(90))
             : V.Clamp(x, V.Const(-747), V.Const(711));
-        var r = ReduceByLn2<V, T>(x, out var n);
-        return V.Scale(V.MultiplyAdd(r * r, ExpTail<V, T>(r), r) + V.Const(1), n);
+        return V.Scale(ExpOfReduced<V, T>(ReduceByLn2<V, T>(x, out var n)), n);
+    }
+
+    /// <summary>eˣ for x ≤ 0, as <see cref="Exp"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V ExpOfNegative<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    {
+        x = V.MaxNative(V.Const(typeof(T) == typeof(float) ? -105 : -747), x);
+        return V.Scale(ExpOfReduced<V, T>(ReduceByLn2<V, T>(x, out var n)), n);
     }
 
     /// <summary>eˣ - 1. Error below 2 ulp, near 0 below 1 ulp.</summary>
@@ -41,7 +48,7 @@ internal static partial class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V Expm1OfNegative<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        var r = ReduceByLn2<V, T>(V.Clamp(x, V.Const(-40), V.Zero), out var n);
+        var r = ReduceByLn2<V, T>(V.MaxNative(V.Const(-40), x), out var n);
         var scale = PowerOfTwo<V, T>(n);
         return V.MultiplyAdd(scale, V.MultiplyAdd(r * r, ExpTail<V, T>(r), r), scale - V.Const(1));
     }
@@ -49,11 +56,13 @@ internal static partial class LaneMath
     /// <summary>e^(x + low) as m 2^n with m near 1, for a low part that continues x's digits; x within ±170 (float),
     /// ±1300 (double), so that <see cref="ILanes{TSelf,T}.Scale"/> takes n.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V ExpOfSum<V, T>(V x, V low, out V n) where V : unmanaged, ILanes<V, T> where T : unmanaged
-    {
-        var r = ReduceByLn2<V, T>(x, out n) + low;
-        return V.MultiplyAdd(r * r, ExpTail<V, T>(r), r) + V.Const(1);
-    }
+    private static V ExpOfSum<V, T>(V x, V low, out V n) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        ExpOfReduced<V, T>(ReduceByLn2<V, T>(x, out n) + low);
+
+    /// <summary>eʳ for |r| ≤ ln 2 / 2.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V ExpOfReduced<V, T>(V r) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        V.MultiplyAdd(r * r, ExpTail<V, T>(r), r) + V.Const(1);
 
     /// <summary>x = n ln 2 + r with |r| ≤ ln 2 / 2.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

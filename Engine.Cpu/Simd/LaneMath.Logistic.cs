@@ -24,26 +24,41 @@ internal static partial class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Sigmoid<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        var z = Exp<V, T>(V.Abs(x) | V.Const(-0.0));
+        var z = ExpOfNegative<V, T>(x | V.Const(-0.0));
         return V.Select(V.Less(x, V.Zero), z, V.Const(1)) / (z + V.Const(1));
     }
 
     /// <summary>x σ(x). Error below 3 ulp; -∞ gives -0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Silu<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged => TimesSigmoid<V, T>(x, x);
+    public static V Silu<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    {
+        // What is bounded for the exponential is x itself where x is negative.
+        var m = BoundedExp<V, T>(x, out var bounded, out var n);
+        return OverOnePlusExp<V, T>(x, x, bounded, m, n);
+    }
 
     /// <summary>x σ(v) for v of x's sign; x = -∞ gives -0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static V TimesSigmoid<V, T>(V x, V v) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        // With e^-|v| = m 2^n: x / (1 + m 2^n), or x m / (1 + m 2^n) · 2^n for negative v, scaled last so that a result
-        // above the subnormals never passes through them.
-        var a = V.Clamp(V.Abs(v), V.Zero, V.Const(typeof(T) == typeof(float) ? 120 : 800));
-        var m = ExpOfSum<V, T>(-a, V.Zero, out var n);
-        var negative = V.Less(v, V.Zero);
-        x = V.Clamp(x, V.Const(-BeyondExp), V.Const(double.PositiveInfinity));
-        return V.Scale(V.Select(negative, x * m, x) / (V.Scale(m, n) + V.Const(1)), n & negative);
+        var m = BoundedExp<V, T>(v, out _, out var n);
+        return OverOnePlusExp<V, T>(v, x, V.MaxNative(V.Const(-BeyondExp), x), m, n);
     }
+
+    /// <summary>e^-|v| = m 2^n; -|v| is raised to where the exponential has vanished.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V BoundedExp<V, T>(V v, out V bounded, out V n) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    {
+        bounded = V.MaxNative(V.Const(typeof(T) == typeof(float) ? -120 : -800), v | V.Const(-0.0));
+        return ExpOfReduced<V, T>(ReduceByLn2<V, T>(bounded, out n));
+    }
+
+    /// <summary>With z = m 2^n: positive / (1 + z), or negative z / (1 + z) for negative v.</summary>
+    /// <remarks>The product with m is scaled as a whole, so that a result above the subnormals never passes through them; where it is subnormal
+    /// itself, 1 + z is 1 and rounds nothing again.</remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static V OverOnePlusExp<V, T>(V v, V positive, V negative, V m, V n) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        V.Select(V.Less(v, V.Zero), V.Scale(negative * m, n), positive) / (V.Scale(m, n) + V.Const(1));
 
     /// <summary>σ(x) (1 + x (1 - σ(x))), the derivative of <see cref="Silu"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -57,12 +72,12 @@ internal static partial class LaneMath
     /// <summary>ln(1 + eˣ) = max(x, 0) + ln(1 + e^-|x|). Error below 3 ulp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Softplus<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.Clamp(x, V.Zero, V.Const(double.PositiveInfinity)) + Log1pOfFinite<V, T>(Exp<V, T>(V.Abs(x) | V.Const(-0.0)));
+        V.MaxNative(V.Zero, x) + Log1pOfFinite<V, T>(ExpOfNegative<V, T>(x | V.Const(-0.0)));
 
     /// <summary>ln σ(x) = min(x, 0) - ln(1 + e^-|x|). Error below 3 ulp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V LogSigmoid<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.Clamp(x, V.Const(double.NegativeInfinity), V.Zero) - Log1pOfFinite<V, T>(Exp<V, T>(V.Abs(x) | V.Const(-0.0)));
+        V.MinNative(V.Zero, x) - Log1pOfFinite<V, T>(ExpOfNegative<V, T>(x | V.Const(-0.0)));
 
     // 2√(2/π) and 0.044715 times it: v(x) = x (a + b x²) is twice the argument of tanh.
     private const double GeluTanhA = 1.5957691216057308, GeluTanhB = 0.07135481627260025;
