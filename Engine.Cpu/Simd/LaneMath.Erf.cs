@@ -78,7 +78,7 @@ internal static partial class LaneMath
     private static V SingleTail<V, T>(V a, V square, V rest, out V gaussian, out V n) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
         n = V.Round(square * V.Const(-0.5 * Log2E));
-        var t = V.MultiplyAdd(n, V.Const(2 * SingleLn2Lo), V.MultiplyAdd(n, V.Const(2 * SingleLn2Hi), square)) + rest;
+        var t = V.MultiplyAdd(n, V.Const(2 * SingleLn2Hi), square) + V.MultiplyAdd(n, V.Const(2 * SingleLn2Lo), rest);
         var z = t * t;
         var h = V.MultiplyAdd(z, V.MultiplyAdd(z, V.Const(-0.0003457390412222594), V.Const(0.08333306759595871)), V.Const(4));
         V up = h - t, down = h + t;
