@@ -43,7 +43,7 @@ root.SetAction(parsed =>
     string machine = $"{Processor.Name()}, {CpuBackend.InstructionSet}", libtorch = Library.Describe();
     Console.WriteLine($"{machine}, {n} thread(s) | {libtorch}");
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"limits: {limits.SinglePeak / 1e9:F0} GFLOP/s float, {limits.DoublePeak / 1e9:F0} double, {limits.CopyBandwidth / 1e9:F1} GB/s read and written by a copy"));
+        $"limits: {limits.SinglePeak / 1e9:F0} GFLOP/s float, {limits.DoublePeak / 1e9:F0} double, {limits.CopyBandwidth / 1e9:F1} GB/s read and written by a copy, {limits.ReadBandwidth / 1e9:F1} read where 6 MiB are read again"));
     ResultTable.Header();
     var rows = new List<Row>();
     var chosen = parsed.GetValue(which)!;

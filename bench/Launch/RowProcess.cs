@@ -23,7 +23,7 @@ internal static class RowProcess
     {
         var limits = session.Limits;
         var output = OwnProcess.Output(ChildArgument, suite, name, Text(session.Threads), Text(session.Pair.Rounds),
-            Text(limits.SinglePeak), Text(limits.DoublePeak), Text(limits.CopyBandwidth));
+            Text(limits.SinglePeak), Text(limits.DoublePeak), Text(limits.CopyBandwidth), Text(limits.ReadBandwidth));
         return JsonSerializer.Deserialize<Row>(output, s_json)!;
     }
 
@@ -31,7 +31,7 @@ internal static class RowProcess
     /// <param name="args"><see cref="ChildArgument"/> and what <see cref="Measure"/> puts behind it.</param>
     public static (string Suite, Session Session) Asked(string[] args)
     {
-        var limits = new MachineLimits(Number(args[5]), Number(args[6]), Number(args[7]));
+        var limits = new MachineLimits(Number(args[5]), Number(args[6]), Number(args[7]), Number(args[8]));
         var threads = (int)Number(args[3]);
         return (args[1], new Session(threads, limits, new Pair(limits, threads, (int)Number(args[4]), args[2])) { IsRowProcess = true });
     }

@@ -1,19 +1,25 @@
 using System.Diagnostics;
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace Edifice.Bench.Measure;
 
-/// <summary>What this machine can do at most with so many threads, measured: fused multiply-adds on registers, and copying
-/// between arrays far larger than the caches.</summary>
+/// <summary>What this machine can do at most with so many threads, measured: fused multiply-adds on registers, copying
+/// between arrays far larger than the caches, and reading the weights of a small model again and again.</summary>
 /// <param name="single">float operations per second.</param>
 /// <param name="dual">double operations per second.</param>
 /// <param name="copy">Bytes read and written per second by a copy.</param>
-internal sealed class MachineLimits(double single, double dual, double copy)
+/// <param name="read">Bytes read per second where a few megabytes are read over and over.</param>
+internal sealed class MachineLimits(double single, double dual, double copy, double read)
 {
     private const int Rounds = 7;
     private const int Accumulators = 24;
     private const int CopyBytes = 1 << 28;
+
+    // More than a second-level cache holds, less than a third: what a stream of single tokens reads for each of them.
+    private const int ReadBytes = 6 << 20;
 
     /// <summary>float operations per second.</summary>
     public double SinglePeak => single;
@@ -24,10 +30,14 @@ internal sealed class MachineLimits(double single, double dual, double copy)
     /// <summary>Bytes read and written per second by a copy.</summary>
     public double CopyBandwidth => copy;
 
+    /// <summary>Bytes read per second where a few megabytes are read over and over.</summary>
+    public double ReadBandwidth => read;
+
     /// <summary>The least time for some work in milliseconds, and which limit sets it.</summary>
     public (double Milliseconds, string Limit) Least(Work work)
     {
         double arithmetic = work.Flops / (work.Double ? DoublePeak : SinglePeak), memory = work.Bytes / CopyBandwidth;
+        if (work.Weights > 0) return (work.Weights / ReadBandwidth * 1e3, "read again");
         if (arithmetic == 0 && memory == 0) return (double.NaN, "");
         return arithmetic >= memory ? (arithmetic * 1e3, "multiply-add") : (memory * 1e3, "copy");
     }
@@ -43,7 +53,17 @@ internal sealed class MachineLimits(double single, double dual, double copy)
         {
             from.AsSpan(thread * part, part).CopyTo(to.AsSpan(thread * part));
             return 2.0 * part;
-        }));
+        }), Best(threads, thread => ReadAgain(from.AsSpan(thread * part, ReadBytes / threads))));
+    }
+
+    /// <returns>Bytes read.</returns>
+    private static double ReadAgain(ReadOnlySpan<byte> bytes)
+    {
+        const int Times = 64;
+        var numbers = MemoryMarshal.Cast<byte, float>(bytes);
+        float sum = 0;
+        for (var i = 0; i < Times; i++) sum += TensorPrimitives.Sum(numbers);
+        return float.IsNaN(sum) ? throw new InvalidOperationException("the bytes 1, 1, 1, 1 are a number") : (double)Times * bytes.Length;
     }
 
     /// <summary>The best of several rounds of all threads together, in units per second.</summary>

@@ -8,6 +8,12 @@ internal readonly record struct Work(double Flops, double Bytes = 0, bool Double
 {
     public static Work None => default;
 
+    /// <summary>Bytes of weights, read from the caches once more.</summary>
+    public double Weights { get; private init; }
+
+    /// <summary>Reading weights alone.</summary>
+    public static Work Reading(double bytes) => new(0) { Weights = bytes };
+
     /// <summary>Memory traffic alone.</summary>
     public static Work Traffic(double bytes) => new(0, bytes);
 }

@@ -17,6 +17,7 @@ internal static class ResultFile
         json.WriteNumber("float_peak_gflops", Math.Round(session.Limits.SinglePeak / 1e9, 1));
         json.WriteNumber("double_peak_gflops", Math.Round(session.Limits.DoublePeak / 1e9, 1));
         json.WriteNumber("copy_gigabytes_per_second", Math.Round(session.Limits.CopyBandwidth / 1e9, 2));
+        json.WriteNumber("read_again_gigabytes_per_second", Math.Round(session.Limits.ReadBandwidth / 1e9, 2));
         json.WriteStartArray("rows");
         foreach (var row in rows)
         {

@@ -54,7 +54,7 @@ internal static class StreamingSteps
             for (var i = 0; i < WarmUp; i++) Ours();
             mine = 0;
             state.Reset();
-            yield return session.Pair.Run(name, Work.None, Ours, twin is null ? null : Theirs, twin is null ? null : Compare, twin is null ? "" : "eager operations, states in place");
+            yield return session.Pair.Run(name, Work.Reading(4.0 * block.Parameters().Sum(p => p.Value.Count)), Ours, twin is null ? null : Theirs, twin is null ? null : Compare, twin is null ? "" : "eager operations, states in place");
         }
     }
 }
