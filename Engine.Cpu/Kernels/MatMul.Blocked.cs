@@ -267,11 +267,11 @@ internal static unsafe class BlockedMatMul<V, T>
         {
             var p = Problem;
             var end = Column + Columns;
-            var endStrip = _strips * (stripGroup + 1) / _stripGroups;
-            for (var strip = _strips * stripGroup / _stripGroups; strip < endStrip; strip++)
+            for (var strip = _strips * stripGroup / _stripGroups; strip < _strips * (stripGroup + 1) / _stripGroups; strip++)
             {
-                var row = FirstRow(strip);
-                var rows = FirstRow(strip + 1) - row;
+                // Strips of equal height (to one row): a short last strip would run at a fraction of the speed.
+                var row = (int)(p->M * strip / _strips);
+                var rows = (int)(p->M * (strip + 1) / _strips) - row;
                 var a = p->A + row * p->ARow + K0 * p->AStep;
                 nint aRow = p->ARow, aStep = p->AStep;
                 if (buffer != null)
@@ -286,34 +286,10 @@ internal static unsafe class BlockedMatMul<V, T>
                 {
                     var column = Column + panel * PanelWidth;
                     var width = PanelWidthAt(column, end);
-                    if (panel + 1 < endPanel) PrefetchResult(row, rows, column + PanelWidth);
-                    if (buffer != null && strip + 1 < endStrip) PrefetchStrip(strip + 1, panel - firstPanel, endPanel - firstPanel);
                     if (Packed == null) Tile(p, row, rows, column, width, a, aRow, aStep, K0, K);
                     else Tile(p, row, rows, column, width, a, aRow, aStep, Packed + panel * Panel, Pitch(width), K0, K);
                 }
             }
-        }
-
-        /// <summary>Strips are of equal height (to one row): a short last strip would run at a fraction of the speed.</summary>
-        private readonly int FirstRow(long strip) => (int)(Problem->M * strip / _strips);
-
-        /// <summary>Starts to bring in a part of a strip of A that is packed next: its rows lie too far apart for the processor to foresee them.</summary>
-        private readonly void PrefetchStrip(long strip, int part, int parts)
-        {
-            var p = Problem;
-            int row = FirstRow(strip), rows = FirstRow(strip + 1) - row;
-            var a = p->A + row * p->ARow + K0 * p->AStep;
-            if (p->AStep == 1)
-                for (var r = rows * part / parts; r < rows * (part + 1) / parts; r++) CacheHint.Prefetch(a + r * p->ARow, K * sizeof(T));
-            else if (p->ARow == 1)
-                for (var k = K * part / parts; k < K * (part + 1) / parts; k++) CacheHint.Prefetch(a + k * p->AStep, rows * sizeof(T));
-        }
-
-        /// <summary>Starts to bring in the C of the next tile: its registers are filled from there before the first product.</summary>
-        private readonly void PrefetchResult(int row, int rows, int column)
-        {
-            var c = Problem->C + row * Problem->CRow + column;
-            for (; rows > 0; rows--, c += Problem->CRow) CacheHint.Prefetch(c, PanelWidth * sizeof(T));
         }
     }
 
