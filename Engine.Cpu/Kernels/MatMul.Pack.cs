@@ -48,12 +48,47 @@ internal static unsafe class MatMulPack<V, T>
             return;
         }
 
+        if (CopyPieces((byte*)source, step * sizeof(T), k, width * sizeof(T), (byte*)destination, pitch * sizeof(T))) return;
         var whole = width / V.Count * V.Count;
         for (; k > 0; k--, source += step, destination += pitch)
         {
             for (var x = 0; x < whole; x += V.Count) V.Store(V.Load(source + x), destination + x);
             if (whole < width) V.Store(V.LoadPartial(source + whole, width - whole), destination + whole);
         }
+    }
+
+    // Rows of a strip (12 elements or a few less) in two pieces, the second flush with the end: neither masks nor stores that overlap the next row's,
+    // which the processor would have to wait for.
+    private static bool CopyPieces(byte* source, nint step, int k, int bytes, byte* destination, nint pitch)
+    {
+        if (!Isa.Has256 || bytes is < 32 or > 96) return false;
+        if (bytes <= 48)
+        {
+            for (; k > 0; k--, source += step, destination += pitch)
+            {
+                Vector256.Store(Vector256.Load(source), destination);
+                Vector128.Store(Vector128.Load(source + bytes - 16), destination + bytes - 16);
+            }
+        }
+        else if (bytes <= 64 || !Isa.Has512)
+        {
+            if (bytes > 64) return false;
+            for (; k > 0; k--, source += step, destination += pitch)
+            {
+                Vector256.Store(Vector256.Load(source), destination);
+                Vector256.Store(Vector256.Load(source + bytes - 32), destination + bytes - 32);
+            }
+        }
+        else
+        {
+            for (; k > 0; k--, source += step, destination += pitch)
+            {
+                Vector512.Store(Vector512.Load(source), destination);
+                Vector256.Store(Vector256.Load(source + bytes - 32), destination + bytes - 32);
+            }
+        }
+
+        return true;
     }
 
     private static void CopyElements(T* source, nint step, nint cross, int k, int width, T* destination, int pitch)
