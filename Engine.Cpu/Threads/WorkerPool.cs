@@ -18,7 +18,7 @@ internal interface ITiles
 /// <para>An idle worker spins for <see cref="SpinMicroseconds"/> before it parks. Waking it then costs the caller about 12 µs
 /// (measured on Linux), and the worker starts about as much later; a spinning worker starts within a microsecond. So
 /// work below <see cref="InlineCost"/> runs on the caller, and parked workers are left alone below
-/// <see cref="WakeCost"/>. Workers wake one another as a binary tree: on a large machine the caller need not pay for all.</para>
+/// <see cref="WakeCost"/>, whether that comes at once or as a stream of smaller pieces. Workers wake one another as a binary tree: on a large machine the caller need not pay for all.</para>
 /// </remarks>
 internal static unsafe class WorkerPool
 {
@@ -27,6 +27,9 @@ internal static unsafe class WorkerPool
 
     /// <summary>Work (in nanoseconds, estimated) below which waking a parked worker does not pay.</summary>
     public const long WakeCost = 40_000;
+
+    /// <summary>Work (in nanoseconds, estimated) in pieces close together from which on waking a parked worker pays though it does for none of them.</summary>
+    public const long StreamCost = 4 * WakeCost;
 
     /// <summary>How long an idle worker keeps its processor: longer than the gaps between the operators of a model, short
     /// enough that a machine of two cores does not notice.</summary>
@@ -39,6 +42,10 @@ internal static unsafe class WorkerPool
     private static int s_threads = Environment.ProcessorCount;
     private static Worker[] s_workers = [];
     private static Job? s_job;
+
+    // Work that stayed on the caller for want of an awake worker, and when its last piece came. Callers may overwrite one another's: it is a hint.
+    private static double s_declined;
+    private static long s_declinedAt;
 
     /// <summary>One call of <see cref="For"/>. A worker that looks at it late finds no tile left and touches nothing.</summary>
     /// <remarks>Each participant has a stretch of the tiles and takes from the others' once its own is done. So a thread gets the
@@ -204,7 +211,7 @@ internal static unsafe class WorkerPool
     public static void For<TBody>(long tiles, double nanosecondsPerTile, ref TBody body) where TBody : unmanaged, ITiles
     {
         var threads = Threads;
-        if (tiles <= 1 || threads == 1 || t_inside || tiles * nanosecondsPerTile < CostToShare() || !s_caller.TryEnter())
+        if (tiles <= 1 || threads == 1 || t_inside || !IsWorthSharing(tiles * nanosecondsPerTile) || !s_caller.TryEnter())
         {
             fixed (TBody* pointer = &body)
                 for (long i = 0; i < tiles; i++) RunTile<TBody>(pointer, i);
@@ -237,8 +244,21 @@ internal static unsafe class WorkerPool
     [MethodImpl(MethodImplOptions.NoInlining | MethodImplOptions.NoOptimization)]
     private static void RunTile<TBody>(void* body, long tile) where TBody : unmanaged, ITiles => ((TBody*)body)->Run(tile);
 
-    private static long CostToShare() =>
-        Volatile.Read(ref s_workers) is [{ IsParked: false }, ..] ? InlineCost : WakeCost;
+    /// <summary>True when a worker's help outweighs what it costs to get it.</summary>
+    private static bool IsWorthSharing(double nanoseconds)
+    {
+        if (nanoseconds < InlineCost) return false;
+        if (nanoseconds >= WakeCost || Volatile.Read(ref s_workers) is [{ IsParked: false }, ..]) return true;
+
+        // One piece is not worth waking a worker for; a dense stream of them is, since the worker then stays awake from one to the next. One with gaps,
+        // as a model makes it that reads token by token, would wake it again and again.
+        var now = Stopwatch.GetTimestamp();
+        if (now - Volatile.Read(ref s_declinedAt) > s_spinTicks) Volatile.Write(ref s_declined, 0);
+        Volatile.Write(ref s_declinedAt, now);
+        var declined = Volatile.Read(ref s_declined) + nanoseconds;
+        Volatile.Write(ref s_declined, declined < StreamCost ? declined : 0);
+        return declined >= StreamCost;
+    }
 
     /// <summary>Wakes the two workers below one in the tree, as far as there are tiles for them.</summary>
     private static void WakeChildren(int number, Job job)

@@ -72,20 +72,20 @@ internal sealed class MachineLimits(double single, double dual, double copy, dou
         double best = 0;
         for (var r = 0; r < Rounds; r++)
         {
-            using var ready = new Barrier(threads + 1);
+            using var ready = new Barrier(threads);
             var units = new double[threads];
+            long[] start = new long[threads], end = new long[threads];
             var workers = Enumerable.Range(0, threads).Select(i => new Thread(() =>
             {
+                // Each looks at the clock itself: a thread that looked for all might not get a processor before they are done.
                 ready.SignalAndWait();
+                start[i] = Stopwatch.GetTimestamp();
                 units[i] = work(i);
-                ready.SignalAndWait();
+                end[i] = Stopwatch.GetTimestamp();
             })).ToArray();
             foreach (var w in workers) w.Start();
-            ready.SignalAndWait();
-            var start = Stopwatch.GetTimestamp();
-            ready.SignalAndWait();
-            best = Math.Max(best, units.Sum() / Stopwatch.GetElapsedTime(start).TotalSeconds);
             foreach (var w in workers) w.Join();
+            best = Math.Max(best, units.Sum() / Stopwatch.GetElapsedTime(start.Min(), end.Max()).TotalSeconds);
         }
 
         return best;

@@ -52,6 +52,34 @@ public sealed unsafe class WorkerPoolTests : IDisposable
         });
     }
 
+    private struct NoteThread : ITiles
+    {
+        public int* Threads;
+
+        public readonly void Run(long tile)
+        {
+            Threads[tile] = Environment.CurrentManagedThreadId;
+            Thread.SpinWait(200);
+        }
+    }
+
+    [Fact]
+    public void A_dense_stream_of_pieces_too_small_to_wake_a_worker_for_is_shared_in_the_end()
+    {
+        const int Tiles = 4;
+        WorkerPool.Threads = 2;
+        var threads = stackalloc int[Tiles];
+        var body = new NoteThread { Threads = threads };
+        var isShared = false;
+        for (var i = 0; i < 1_000_000 && !isShared; i++)
+        {
+            WorkerPool.For(Tiles, WorkerPool.InlineCost / Tiles + 1, ref body);
+            isShared = new ReadOnlySpan<int>(threads, Tiles).ContainsAnyExcept(Environment.CurrentManagedThreadId);
+        }
+
+        Assert.True(isShared);
+    }
+
     private static bool VisitsAreAllOne(int tiles, double cost)
     {
         var visits = new int[tiles + 1];
