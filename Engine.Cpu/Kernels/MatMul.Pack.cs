@@ -61,7 +61,7 @@ internal static unsafe class MatMulPack<V, T>
     // which the processor would have to wait for.
     private static bool CopyPieces(byte* source, nint step, int k, int bytes, byte* destination, nint pitch)
     {
-        if (!Isa.Has256 || bytes is < 32 or > 96) return false;
+        if (!Isa.Has256 || bytes < 32 || bytes > (Isa.Has512 ? 96 : 64)) return false;
         if (bytes <= 48)
         {
             for (; k > 0; k--, source += step, destination += pitch)
@@ -70,9 +70,8 @@ internal static unsafe class MatMulPack<V, T>
                 Vector128.Store(Vector128.Load(source + bytes - 16), destination + bytes - 16);
             }
         }
-        else if (bytes <= 64 || !Isa.Has512)
+        else if (bytes <= 64)
         {
-            if (bytes > 64) return false;
             for (; k > 0; k--, source += step, destination += pitch)
             {
                 Vector256.Store(Vector256.Load(source), destination);

@@ -18,7 +18,8 @@ internal interface ITiles
 /// <para>An idle worker spins for <see cref="SpinMicroseconds"/> before it parks. Waking it then costs the caller about 12 µs
 /// (measured on Linux), and the worker starts about as much later; a spinning worker starts within a microsecond. So
 /// work below <see cref="InlineCost"/> runs on the caller, and parked workers are left alone below
-/// <see cref="WakeCost"/>, whether that comes at once or as a stream of smaller pieces. Workers wake one another as a binary tree: on a large machine the caller need not pay for all.</para>
+/// <see cref="WakeCost"/>, unless pieces follow one another closely. Workers wake one another as a binary tree: on a
+/// large machine the caller need not pay for all.</para>
 /// </remarks>
 internal static unsafe class WorkerPool
 {
