@@ -27,6 +27,14 @@ public class AbsenceTests
     }
 
     [Fact]
+    public void Every_card_of_the_tests_has_an_index_of_its_own()
+    {
+        var indices = Array.ConvertAll(Enum.GetNames<CardIndex>(), n => (int)Enum.Parse<CardIndex>(n));
+        Assert.Distinct(indices);
+        Assert.All(indices, i => Assert.True(i > 3, "a machine may have it"));
+    }
+
+    [Fact]
     public void Work_goes_on_on_the_cpu_after_cuda_was_asked_for_in_vain()
     {
         Assert.Throws<DeviceUnavailableException>(() => Tensor.Zeros([2], device: Device.CudaAt(3)));

@@ -10,12 +10,9 @@ internal static class TestCard
     /// <summary>Set to 1: the tests run on a real card.</summary>
     public const string RealCardVariable = "EDIFICE_TEST_GPU";
 
-    /// <summary>An index no machine has, so that the tests of missing cards find none at 0.</summary>
-    private const int EmulatedIndex = 99, EmulatedAmpereIndex = 98;
-
     private static readonly Lazy<Device> s_device = new(Open);
 
-    private static readonly Lazy<Device> s_ampere = new(() => IsReal ? Device : Emulate(new EmulatedDriver { Capability = 80 }, EmulatedAmpereIndex));
+    private static readonly Lazy<Device> s_ampere = new(() => IsReal ? Device : Emulate(new EmulatedDriver { Capability = 80 }, CardIndex.EmulatedAmpere));
 
     /// <summary>True on a machine with a card that is to be used.</summary>
     public static bool IsReal => Environment.GetEnvironmentVariable(RealCardVariable) == "1";
@@ -37,14 +34,14 @@ internal static class TestCard
             return Device.Cuda;
         }
 
-        return Emulate(new EmulatedDriver(), EmulatedIndex);
+        return Emulate(new EmulatedDriver(), CardIndex.Emulated);
     }
 
-    private static Device Emulate(EmulatedDriver emulated, int index)
+    private static Device Emulate(EmulatedDriver emulated, CardIndex index)
     {
         var watched = new WatchedDriver(emulated);
-        if (index == EmulatedIndex) Watched = watched;
-        BackendRegistry.Register(new CudaBackend(watched, new EmulatedBlas(emulated), new EmulatedFourier(emulated), index));
-        return Device.CudaAt(index);
+        if (index == CardIndex.Emulated) Watched = watched;
+        BackendRegistry.Register(new CudaBackend(watched, new EmulatedBlas(emulated), new EmulatedFourier(emulated), (int)index));
+        return Device.CudaAt((int)index);
     }
 }

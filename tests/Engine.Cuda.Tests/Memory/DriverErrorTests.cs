@@ -10,7 +10,7 @@ namespace Edifice.Engine.Cuda.Tests.Memory;
 [Collection(FakeCuda.CollectionName)]
 public class DriverErrorTests
 {
-    private const int Index = 98;
+    private const int Index = (int)CardIndex.Failing;
 
     public DriverErrorTests()
     {

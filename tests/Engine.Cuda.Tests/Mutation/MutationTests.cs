@@ -25,7 +25,7 @@ public class MutationTests(ITestOutputHelper output)
     /// accidents: were each missed with a chance of 1 in 40, seven of 60 would be in one of a thousand choices, so that six are let pass.</remarks>
     private static double Wanted(int tried) => tried >= 300 ? 0.95 : 0.9;
 
-    private const int Index = 96;
+    private const int Index = (int)CardIndex.Mutated;
 
     [Fact]
     public void Nearly_every_defect_planted_in_a_kernel_is_found()
