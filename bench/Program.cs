@@ -33,9 +33,17 @@ var filter = new Option<string>("--rows") { DefaultValueFactory = _ => "", Descr
 var file = new Option<string?>("--json") { Description = "write the rows to this file" };
 var markdown = new Option<string?>("--markdown") { Description = "write the tables of the suite scaling to this file instead of the console" };
 var plot = new Option<string?>("--plot") { Description = "draw the ratios into this PNG" };
-var root = new RootCommand("Edifice beside libtorch, in one process: the same data, the same threads, in turn") { which, threads, rounds, filter, file, markdown, plot };
+var earlier = new Option<string[]>("--from") { AllowMultipleArgumentsPerToken = true, Description = "draw the rows of these files of earlier runs into the PNG and measure nothing" };
+var root = new RootCommand("Edifice beside libtorch, in one process: the same data, the same threads, in turn") { which, threads, rounds, filter, file, markdown, plot, earlier };
 root.SetAction(parsed =>
 {
+    if (parsed.GetValue(earlier) is { Length: > 0 } files)
+    {
+        var results = files.Select(ResultFile.Read).ToArray();
+        RatioPlot.Write(parsed.GetValue(plot) ?? throw new ArgumentException("--from needs --plot"), results[0].Machine, [.. results.SelectMany(r => r.Rows)]);
+        return 0;
+    }
+
     var n = parsed.GetValue(threads);
     UseThreads(n);
     var limits = MachineLimits.Measure(n);

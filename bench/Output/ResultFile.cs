@@ -40,6 +40,21 @@ internal static class ResultFile
         json.WriteEndObject();
     }
 
+    /// <summary>What a file says of the machine, and its rows with what a picture needs of them.</summary>
+    public static (string Machine, IReadOnlyList<Row> Rows) Read(string path)
+    {
+        using var json = JsonDocument.Parse(File.ReadAllBytes(path));
+        var root = json.RootElement;
+        return ($"{root.GetProperty("machine").GetString()}, {root.GetProperty("threads").GetInt32()} thread(s)", [.. root.GetProperty("rows").EnumerateArray().Select(Row)]);
+
+        static Row Row(JsonElement row)
+        {
+            var unit = row.GetProperty("unit").GetString()!;
+            double Figure(string name) => row.GetProperty($"{name}_{unit.ToLowerInvariant()}") is { ValueKind: JsonValueKind.Number } n ? n.GetDouble() : double.NaN;
+            return new Row(row.GetProperty("name").GetString()!, Figure("ours"), Figure("libtorch"), double.NaN, double.NaN) { Unit = unit };
+        }
+    }
+
     private static void Number(Utf8JsonWriter json, string name, double value)
     {
         if (double.IsFinite(value)) json.WriteNumber(name, double.Parse(value.ToString("G5", null), null));
