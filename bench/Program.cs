@@ -35,12 +35,16 @@ var markdown = new Option<string?>("--markdown") { Description = "write the tabl
 var plot = new Option<string?>("--plot") { Description = "draw the ratios into this PNG" };
 var earlier = new Option<string[]>("--from") { AllowMultipleArgumentsPerToken = true, Description = "draw the rows of these files of earlier runs into the PNG and measure nothing" };
 var root = new RootCommand("Edifice beside libtorch, in one process: the same data, the same threads, in turn") { which, threads, rounds, filter, file, markdown, plot, earlier };
+earlier.Validators.Add(result =>
+{
+    if (result.GetResult(plot) is null) result.AddError("--from draws a picture: say where with --plot FILE");
+});
 root.SetAction(parsed =>
 {
     if (parsed.GetValue(earlier) is { Length: > 0 } files)
     {
         var results = files.Select(ResultFile.Read).ToArray();
-        RatioPlot.Write(parsed.GetValue(plot) ?? throw new ArgumentException("--from needs --plot"), results[0].Machine, [.. results.SelectMany(r => r.Rows)]);
+        RatioPlot.Write(parsed.GetRequiredValue(plot)!, results[0].Machine, [.. results.SelectMany(r => r.Rows)]);
         return 0;
     }
 

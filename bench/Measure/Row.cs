@@ -15,7 +15,7 @@ internal sealed record Row(string Name, double Ours, double Theirs, double MaxDi
     /// <summary>Milliseconds that the machine's limit allows for this work; NaN: no limit applies.</summary>
     public double LeastMs { get; init; } = double.NaN;
 
-    /// <summary>Which limit: arithmetic or copying.</summary>
+    /// <summary>Which limit: arithmetic, copying, or reading the same weights again.</summary>
     public string Limit { get; init; } = "";
 
     /// <summary>How libtorch did it, where there was a choice.</summary>
