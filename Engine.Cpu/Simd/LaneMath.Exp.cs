@@ -11,19 +11,15 @@ internal static partial class LaneMath
 
     /// <summary>eˣ. Error below 1 ulp; overflow gives infinity, underflow subnormals and then 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static V Exp<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
-    {
-        // Beyond these the result is infinite or zero whatever the argument; within them n fits the exponent.
-        x = typeof(T) == typeof(float)
-            ? V.Clamp(x, V.Const(-105), V.Const(90))
-            : V.Clamp(x, V.Const(-747), V.Const(711));
-        return V.Scale(ExpOfReduced<V, T>(ReduceByLn2<V, T>(x, out var n)), n);
-    }
+    public static V Exp<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
+        // Beyond this the result is infinite whatever the argument.
+        ExpBelowOverflow<V, T>(V.MinNative(V.Const(typeof(T) == typeof(float) ? 90 : 711), x));
 
-    /// <summary>eˣ for x ≤ 0, as <see cref="Exp"/>.</summary>
+    /// <summary>As <see cref="Exp"/>, for x not far beyond overflow: there n would not fit the exponent.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static V ExpOfNegative<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
+    private static V ExpBelowOverflow<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
+        // Below this the result is zero whatever the argument.
         x = V.MaxNative(V.Const(typeof(T) == typeof(float) ? -105 : -747), x);
         return V.Scale(ExpOfReduced<V, T>(ReduceByLn2<V, T>(x, out var n)), n);
     }

@@ -24,7 +24,7 @@ internal static partial class LaneMath
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Sigmoid<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged
     {
-        var z = ExpOfNegative<V, T>(x | V.Const(-0.0));
+        var z = ExpBelowOverflow<V, T>(x | V.Const(-0.0));
         return V.Select(V.Less(x, V.Zero), z, V.Const(1)) / (z + V.Const(1));
     }
 
@@ -72,12 +72,12 @@ internal static partial class LaneMath
     /// <summary>ln(1 + eˣ) = max(x, 0) + ln(1 + e^-|x|). Error below 3 ulp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V Softplus<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.MaxNative(V.Zero, x) + Log1pOfFinite<V, T>(ExpOfNegative<V, T>(x | V.Const(-0.0)));
+        V.MaxNative(V.Zero, x) + Log1pOfFinite<V, T>(ExpBelowOverflow<V, T>(x | V.Const(-0.0)));
 
     /// <summary>ln σ(x) = min(x, 0) - ln(1 + e^-|x|). Error below 3 ulp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V LogSigmoid<V, T>(V x) where V : unmanaged, ILanes<V, T> where T : unmanaged =>
-        V.MinNative(V.Zero, x) - Log1pOfFinite<V, T>(ExpOfNegative<V, T>(x | V.Const(-0.0)));
+        V.MinNative(V.Zero, x) - Log1pOfFinite<V, T>(ExpBelowOverflow<V, T>(x | V.Const(-0.0)));
 
     // 2√(2/π) and 0.044715 times it: v(x) = x (a + b x²) is twice the argument of tanh.
     private const double GeluTanhA = 1.5957691216057308, GeluTanhB = 0.07135481627260025;
